@@ -1,0 +1,121 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/hardrun/hardrun/policy"
+)
+
+// completionCommand prints a script for a shell, made from the table.
+func completionCommand(args []string) int {
+	if len(args) != 1 {
+		return usage("completion: one shell is wanted: bash, zsh or fish")
+	}
+	switch args[0] {
+	case "bash":
+		return out(bashCompletion())
+	case "zsh":
+		return out(zshCompletion())
+	case "fish":
+		return out(fishCompletion())
+	}
+	return usage("completion: no script for " + args[0] + ": bash, zsh or fish")
+}
+
+// offered are the options to complete: those that are applied.
+func offered(each func(d *policy.Directive, option string)) {
+	for _, d := range policy.Directives {
+		if d.Support != policy.Applied || d.NoOption {
+			continue
+		}
+		each(d, d.Option)
+		for _, o := range d.OptionAliases {
+			each(d, o)
+		}
+	}
+}
+
+func bashCompletion() string {
+	var options, cases strings.Builder
+	offered(func(d *policy.Directive, o string) {
+		if boolean(d) {
+			options.WriteString(" --" + o)
+		} else {
+			options.WriteString(" --" + o + "=")
+		}
+		if d.Value != nil && len(d.Value.Words) > 0 {
+			cases.WriteString("    --" + o + ") COMPREPLY=($(compgen -W '" + strings.Join(d.Value.Words, " ") + "' -- \"$value\")); return ;;\n")
+		}
+	})
+	return `# bash completion for hardrun: source <(hardrun completion bash)
+_hardrun() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} option= value= i
+  if [ "$cur" = = ]; then option=$prev
+  elif [ "$prev" = = ]; then option=${COMP_WORDS[COMP_CWORD-2]} value=$cur; fi
+  case $option in
+` + cases.String() + `    --user) COMPREPLY=($(compgen -u -- "$value")); return ;;
+    --group|--supplementary-groups) COMPREPLY=($(compgen -g -- "$value")); return ;;
+    --?*) COMPREPLY=($(compgen -f -- "$value")); return ;;
+  esac
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case ${COMP_WORDS[i]} in
+      --) COMPREPLY=($(compgen -c -- "$cur")); return ;;
+    esac
+  done
+  case $cur in
+    -*) COMPREPLY=($(compgen -W '` + strings.TrimSpace(options.String()) + `' -- "$cur"))
+        [[ ${COMPREPLY-} == *= ]] && compopt -o nospace; return ;;
+  esac
+  if ((COMP_CWORD == 1)); then COMPREPLY=($(compgen -W '` + shellWords() + `' -c -- "$cur")); else COMPREPLY=($(compgen -c -f -- "$cur")); fi
+}
+complete -F _hardrun hardrun
+`
+}
+
+// shellWords are the subcommands that are built.
+func shellWords() string { return "plan cage directives completion version help" }
+
+func zshCompletion() string {
+	var b strings.Builder
+	b.WriteString("#compdef hardrun\n# zsh completion for hardrun: hardrun completion zsh > \"${fpath[1]}/_hardrun\"\n_arguments -S \\\n")
+	offered(func(d *policy.Directive, o string) {
+		doc := strings.NewReplacer("'", "", "[", "(", "]", ")", ":", "").Replace(d.Doc)
+		spec := "  '--" + o
+		switch {
+		case boolean(d):
+			spec += "[" + doc + "]'"
+		case d.Value != nil && len(d.Value.Words) > 0:
+			spec += "=[" + doc + "]:value:(" + strings.Join(d.Value.Words, " ") + ")'"
+		case o == "user":
+			spec += "=[" + doc + "]:user:_users'"
+		default:
+			spec += "=[" + doc + "]:value:_files'"
+		}
+		b.WriteString(spec + " \\\n")
+	})
+	b.WriteString("  '1: :_alternative \"words:subcommand:(" + shellWords() + ")\" \"commands:command:_command_names -e\"' \\\n  '*:: :_normal'\n")
+	return b.String()
+}
+
+func fishCompletion() string {
+	var b strings.Builder
+	b.WriteString("# fish completion for hardrun: hardrun completion fish | source\n")
+	for _, w := range strings.Fields(shellWords()) {
+		b.WriteString("complete -c hardrun -n '__fish_is_first_arg' -a " + w + "\n")
+	}
+	offered(func(d *policy.Directive, o string) {
+		line := "complete -c hardrun -l " + o + " -d '" + strings.ReplaceAll(d.Doc, "'", "\\'") + "'"
+		switch {
+		case boolean(d):
+		case d.Value != nil && len(d.Value.Words) > 0:
+			line += " -x -a '" + strings.Join(d.Value.Words, " ") + "'"
+		default:
+			line += " -r"
+		}
+		if d.Short != "" {
+			line += " -s " + d.Short
+		}
+		b.WriteString(line + "\n")
+	})
+	return b.String()
+}

@@ -1,0 +1,78 @@
+//go:build linux && cgo
+
+package main
+
+// #cgo CFLAGS: -O2
+// #include "hardrun.h"
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/hardrun/hardrun/launcher"
+	"github.com/hardrun/hardrun/process"
+	"github.com/hardrun/hardrun/row"
+)
+
+// canLaunch is whether this build can start a daemon.
+const canLaunch = true
+
+// backend is how this build was made, for `hardrun version`.
+const backend = "C constructor and executor"
+
+// newThread is the locked thread with the state that the constructor saw.
+func newThread() *launcher.Thread {
+	s := &C.hr_snapshot
+	t := &launcher.Thread{Run: execute, Warn: say}
+	t.Snapshot = launcher.Snapshot{
+		Ignored:       uint64(s.ignored),
+		Blocked:       uint64(s.blocked),
+		Raised:        uint32(s.raised),
+		AffinityBytes: int(s.affinity_bytes),
+		Closed:        uint8(s.closed),
+		Environ:       environ(),
+	}
+	for n := range t.Snapshot.Limits {
+		t.Snapshot.Limits[n] = process.Limit{Soft: uint64(s.limits[n][0]), Hard: uint64(s.limits[n][1])}
+	}
+	words := unsafe.Slice((*uint64)(unsafe.Pointer(&s.affinity[0])), len(s.affinity))
+	t.Snapshot.Affinity = process.CPUSet(words[:t.Snapshot.AffinityBytes/8])
+	return t
+}
+
+// environ is the environment of the start, with the names of the Go runtime's
+// variables as they were. The strings are those on the stack, not copies.
+func environ() []string {
+	C.hr_unhide()
+	at := unsafe.Pointer(C.hr_environ())
+	n := 0
+	for *(**byte)(unsafe.Add(at, n*int(unsafe.Sizeof(uintptr(0))))) != nil {
+		n++
+	}
+	list := make([]string, n)
+	for i, p := range unsafe.Slice((**byte)(at), n) {
+		size := 0
+		for *(*byte)(unsafe.Add(unsafe.Pointer(p), size)) != 0 {
+			size++
+		}
+		list[i] = unsafe.String(p, size)
+	}
+	return list
+}
+
+func unpin() { C.hr_unpin() } // a failure leaves a subcommand on one CPU, no more
+
+// execute runs the rows. It does not return.
+func execute(p *row.Program, status int) {
+	head := row.Ptr(0)
+	if log.syslog >= 0 {
+		head = p.String(syslogHead())
+	}
+	var relocs *C.uint32_t
+	if len(p.Relocs) > 0 {
+		relocs = (*C.uint32_t)(unsafe.Pointer(&p.Relocs[0]))
+	}
+	C.hr_run((*C.struct_hr_row)(unsafe.Pointer(&p.Rows[0])), C.uint32_t(len(p.Rows)),
+		(*C.char)(unsafe.Pointer(&p.Blob[0])), relocs, C.uint32_t(len(p.Relocs)),
+		C.int32_t(status), C.int32_t(log.fd), C.int32_t(log.syslog), C.uint32_t(head))
+}

@@ -1,0 +1,15 @@
+//go:build linux && !cgo
+
+package main
+
+import "github.com/hardrun/hardrun/launcher"
+
+const canLaunch = false
+
+const backend = "built without cgo: plan and directives work, launching does not"
+
+func newThread() *launcher.Thread { return nil }
+
+func unpin() {}
+
+func becomeInit(*launcher.Thread, *invocation) int { return usage("--init: " + backend) }

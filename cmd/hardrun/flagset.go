@@ -1,0 +1,6 @@
+package main
+
+import "flag"
+
+// flagSet is what urfave/cli hands its flags.
+type flagSet = flag.FlagSet

@@ -1,0 +1,58 @@
+// What hardrun.c and exec_linux.go share. The layout of struct hr_row is that
+// of row.Row; a test compares the two.
+#ifndef HARDRUN_H
+#define HARDRUN_H
+
+#include <stdint.h>
+
+enum { HR_EQUAL, HR_AT_LEAST, HR_DIFFERS, HR_POISON, HR_SAME, HR_STATUS, HR_LINE, HR_SIGNALS, HR_FORK, HR_LAST };
+enum { HR_TOLERATE = 1, HR_WEAK = 2, HR_WAIVABLE = 4, HR_OPTIONAL = 8 };
+enum { HR_FORM_BYTES, HR_FORM_UINT32S, HR_FORM_HEX64S, HR_FORM_TEXT };
+
+struct hr_row {
+	uint16_t nr;
+	uint8_t kind, ptr, flags, exit, group, form;
+	uint32_t text, tail;
+	int64_t want;
+	uint64_t a[6];
+};
+
+struct hr_program {
+	struct hr_row *rows;
+	char *blob;
+	uint32_t *relocs;
+	uint32_t nrows, nrelocs;
+	int32_t status_fd; // /proc/self/status, opened and verified; -1 when there is no /proc
+	int32_t log_fd;    // where messages go; -1 for nowhere
+	int32_t syslog_fd; // a connected datagram socket; -1 for none
+	uint32_t syslog_head; // offset of "<27>hardrun[1]: " in the blob
+};
+
+enum { HR_NLIMITS = 16 };
+
+// The state of the process before the Go runtime changed it.
+struct hr_snapshot {
+	uint64_t ignored;              // bit n-1: signal n was ignored
+	uint64_t blocked;              // bit n-1: signal n was blocked
+	uint64_t limits[HR_NLIMITS][2]; // soft, hard, by RLIMIT_ number
+	uint64_t affinity[128];        // the CPUs of the main thread
+	int32_t affinity_bytes;        // how many bytes of it the kernel filled
+	uint8_t closed;                // bit n: descriptor n (0, 1, 2) was closed
+	uint8_t pinned;                // the process was pinned to one CPU
+	uint32_t raised;               // bit n: the soft limit n was raised for the Go runtime
+};
+
+extern struct hr_snapshot hr_snapshot;
+
+// hr_unhide gives the GO* variables of the environment their names back.
+void hr_unhide(void);
+// hr_unpin undoes the pinning of the calling thread. 0, or a negative errno.
+int hr_unpin(void);
+// hr_environ is the environment as execve(2) delivered it, after hr_unhide.
+char **hr_environ(void);
+// hr_run works the rows of a program off. It does not return: its last row is
+// execve(2), and every failure ends the process with the row's exit status.
+void hr_run(struct hr_row *rows, uint32_t nrows, char *blob, uint32_t *relocs, uint32_t nrelocs,
+	    int32_t status_fd, int32_t log_fd, int32_t syslog_fd, uint32_t syslog_head) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/hardrun/hardrun/launcher"
+	"github.com/hardrun/hardrun/policy"
+)
+
+// launch confines and execs. It returns only when that failed.
+func launch(args []string) int {
+	in, err := parse(args, nil)
+	if err != nil {
+		return refused(err)
+	}
+	if in.help {
+		unpin()
+		return help()
+	}
+	if len(in.command) == 0 {
+		code := usage("a command is missing")
+		hint("hardrun [OPTION]... [--] COMMAND [ARG]..., or hardrun --help")
+		return code
+	}
+	if !canLaunch {
+		return usage("this build cannot start a daemon: " + backend)
+	}
+	thread := newThread()
+	where := "stderr"
+	if in.policy.Log.Set {
+		where = in.policy.Log.V
+	}
+	if err := openLog(where, thread.Snapshot.Closed); err != nil {
+		say("--log: " + err.Error())
+		return launcher.ExitFDs
+	}
+	if in.policy.Init.V {
+		return becomeInit(thread, in)
+	}
+	env, err := launcher.Gather(&in.policy, "launch", in.command, thread.Snapshot)
+	if err != nil {
+		say(err.Error())
+		return launcher.ExitExec
+	}
+	plan := launcher.Compile(&in.policy, env)
+	if len(plan.Refused) > 0 {
+		return refusals(plan.Refused)
+	}
+	for i := range plan.Waived {
+		say("waived " + plan.Waived[i].Error())
+	}
+	sealed, err := plan.Apply(thread)
+	if err == nil {
+		err = sealed.Exec()
+	}
+	say(err.Error())
+	var step *launcher.Error
+	if errors.As(err, &step) {
+		return step.Exit
+	}
+	return launcher.ExitExec
+}
+
+// refused says why a command line is not taken.
+func refused(err error) int {
+	say(err.Error())
+	var u interface{ Hint() string }
+	var p *policy.Error
+	switch {
+	case errors.As(err, &p):
+		hint(p.Hint)
+	case errors.As(err, &u):
+		hint(u.Hint())
+	}
+	return launcher.ExitUsage
+}

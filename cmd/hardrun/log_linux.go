@@ -1,0 +1,57 @@
+package main
+
+import (
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+func (l logger) write(text string) {
+	if l.fd >= 0 {
+		for b := []byte(text + "\n"); len(b) > 0; {
+			n, err := unix.Write(l.fd, b)
+			if err == unix.EINTR {
+				continue
+			}
+			if err != nil {
+				break // nobody listens; the exit status tells the same
+			}
+			b = b[n:]
+		}
+	}
+	if l.syslog >= 0 {
+		if _, err := unix.Write(l.syslog, []byte(syslogHead()+text[len("hardrun: "):])); err != nil && l.fd < 0 {
+			os.Stderr.WriteString(text + "\n") //nolint:errcheck // the last place to say it
+		}
+	}
+}
+
+// syslogHead is facility daemon, severity err, as syslog(3) writes it.
+func syslogHead() string { return "<27>hardrun[" + strconv.Itoa(os.Getpid()) + "]: " }
+
+// openLog keeps the stderr of the start at a number that the daemon's streams
+// do not reach, and connects to the log socket of the host where that is asked
+// for.
+func openLog(where string, closed uint8) error {
+	log.fd = -1
+	if where != "syslog" && closed>>2&1 == 0 {
+		fd, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 64)
+		if err != nil {
+			return os.NewSyscallError("fcntl(F_DUPFD_CLOEXEC)", err)
+		}
+		log.fd = fd
+	}
+	if where != "syslog" && where != "both" {
+		return nil
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: "/dev/log"}); err != nil {
+		return &os.PathError{Op: "connect", Path: "/dev/log", Err: err}
+	}
+	log.syslog = fd
+	return nil
+}

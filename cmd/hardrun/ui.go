@@ -1,0 +1,75 @@
+package main
+
+// The rules of output: the daemon's stdout is never written to by a launch; what
+// hardrun has to say is one line for each problem on stderr, behind "hardrun: ",
+// in lower case, without a period. Hints stand on lines of their own.
+
+import (
+	"os"
+	"strings"
+
+	"github.com/hardrun/hardrun/launcher"
+)
+
+// logger is where hardrun's own messages go, --log=.
+type logger struct {
+	fd     int // stderr as it was at the start; -1 where there was none
+	syslog int // a connected socket; -1 for none
+}
+
+var log = logger{fd: 2, syslog: -1}
+
+func say(text string) {
+	text = "hardrun: " + strings.ReplaceAll(text, "\n", " ")
+	log.write(text)
+}
+
+func hint(text string) {
+	if text != "" {
+		say("hint: " + text)
+	}
+}
+
+// usage says what is wrong with the command line, and is its exit status.
+func usage(text string) int {
+	say(text)
+	return launcher.ExitUsage
+}
+
+func out(text string) int {
+	if _, err := os.Stdout.WriteString(text); err != nil {
+		say("stdout: " + err.Error())
+		return 1
+	}
+	return 0
+}
+
+// refusals says everything that cannot be had at once, ends in the line that
+// would waive it, and answers the exit status of the first.
+func refusals(list []launcher.Refusal) int {
+	var waive []string
+	all := true
+	for i := range list {
+		r := &list[i]
+		say(r.Error())
+		hint(r.Hint)
+		name := strings.TrimSuffix(r.Directive, "=")
+		all = all && r.Waivable
+		if r.Waivable && !contains(waive, name) {
+			waive = append(waive, name)
+		}
+	}
+	if all && len(waive) > 0 {
+		hint("to start without: --waive=" + strings.Join(waive, ","))
+	}
+	return list[0].Exit
+}
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}

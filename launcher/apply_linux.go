@@ -1,0 +1,204 @@
+package launcher
+
+import (
+	"errors"
+
+	"github.com/hardrun/hardrun/ns"
+	"github.com/hardrun/hardrun/row"
+	"golang.org/x/sys/unix"
+)
+
+// Thread is the one thread that acts: the leader of the process, locked since
+// init, with the state that was there before the Go runtime.
+type Thread struct {
+	Snapshot Snapshot
+	// Run is the executor. It works the rows off and does not return: the last
+	// row is execve(2), and a failure ends the process.
+	Run func(p *row.Program, statusFD int)
+	// Warn prints one line of hardrun's own.
+	Warn func(text string)
+}
+
+// What a step of Go does. Packages below have these methods without knowing.
+type (
+	preparer interface{ Prepare(proc int) error }
+	applier  interface {
+		Apply(proc int) error
+		Verify() error
+	}
+	doer interface {
+		Do(p *row.Program)
+	}
+	checker interface {
+		Check(p *row.Program)
+	}
+)
+
+// Sealed is a plan whose first part was applied and read back, and whose second
+// part was lowered to rows that read themselves back. Only Apply makes one, and
+// only a Sealed can exec.
+type Sealed struct {
+	thread *Thread
+	rows   *row.Program
+	status int
+}
+
+// Apply opens what must be opened, then applies and reads back step by step,
+// and stops at the first error. After an error the process must end: it may be
+// between two states.
+func (pl *Plan) Apply(t *Thread) (Sealed, error) {
+	if len(pl.Refused) > 0 {
+		return Sealed{}, &pl.Refused[0]
+	}
+	proc, err := openProc()
+	if err != nil {
+		return Sealed{}, err
+	}
+	status := -1
+	if proc >= 0 {
+		if status, err = openStatus(proc); err != nil {
+			return Sealed{}, err
+		}
+	}
+	root, err := pl.prepare(proc)
+	if err != nil {
+		return Sealed{}, err
+	}
+	for i := range pl.Entries {
+		e := &pl.Entries[i]
+		s, ok := e.Step.(applier)
+		if !ok {
+			continue
+		}
+		err := s.Apply(proc)
+		if err == nil {
+			err = s.Verify()
+		}
+		if err != nil {
+			return Sealed{}, e.error(err)
+		}
+	}
+	if root != nil && root.Fallback() != nil {
+		t.Warn("note: RootDirectory=: " + root.Fallback().Error() + ": chroot(2) is used in place of pivot_root(2)")
+	}
+	rows, err := pl.lower()
+	if err != nil {
+		return Sealed{}, err
+	}
+	return Sealed{t, rows, status}, nil
+}
+
+// prepare opens what is opened in the host's view, before anything changes.
+func (pl *Plan) prepare(proc int) (*ns.RootState, error) {
+	var root *ns.RootState
+	for i := range pl.Entries {
+		e := &pl.Entries[i]
+		if r, ok := e.Step.(ns.ChangeRoot); ok {
+			root = r.Root
+			if err := root.Open(proc); err != nil {
+				return nil, e.error(err)
+			}
+		}
+		if s, ok := e.Step.(preparer); ok {
+			if err := s.Prepare(proc); err != nil {
+				return nil, e.error(err)
+			}
+		}
+	}
+	return root, nil
+}
+
+func (e *Entry) error(err error) *Error {
+	return &Error{Stage: e.Stage, Step: e.Step.String(), Directive: e.Directive, Origin: e.Origin, Exit: e.Exit, Err: err}
+}
+
+// step is how the rows of an entry begin.
+func (e *Entry) step() row.Step {
+	return row.Step{
+		Text:  e.Stage.String() + ": " + e.Step.String(),
+		Tail:  tail(e.Directive, e.Origin),
+		Exit:  uint8(e.Exit),
+		Group: e.group,
+		Flags: e.flags,
+	}
+}
+
+// lower writes the rows: each change with its read-back, then every state once
+// more, then execve.
+func (pl *Plan) lower() (*row.Program, error) {
+	p := &row.Program{}
+	p.Reserve(512, 16<<10)
+	var last *execStep
+	for i := range pl.Entries {
+		e := &pl.Entries[i]
+		if s, ok := e.Step.(*execStep); ok {
+			last = s
+			continue
+		}
+		d, does := e.Step.(doer)
+		if !does {
+			continue
+		}
+		p.Step(e.step())
+		d.Do(p)
+		if s, ok := e.Step.(checker); ok {
+			s.Check(p)
+		}
+	}
+	if last == nil || last.plan.path == "" {
+		return nil, errors.New("internal error: a plan without a command")
+	}
+	p.Step(row.Step{Text: "read back", Exit: ExitExec})
+	p.ReadOnly()
+	for i := range pl.Entries {
+		e := &pl.Entries[i]
+		if s, ok := e.Step.(checker); ok && !e.Transient {
+			step := e.step()
+			step.Text = "read back: " + step.Text
+			p.Step(step)
+			s.Check(p)
+		}
+	}
+	p.Step(row.Step{Text: "exec: " + pl.path, Exit: ExitExec})
+	last.Exec(p)
+	return p, nil
+}
+
+// Exec runs the rows. It does not return.
+func (s Sealed) Exec() error {
+	if s.rows == nil || s.thread.Run == nil {
+		return errors.New("internal error: exec of what was not applied")
+	}
+	s.thread.Run(s.rows, s.status)
+	return errors.New("internal error: the executor returned")
+}
+
+// guard keeps other processes of the daemon's user away from the process between
+// the change of credentials and execve, which undoes it (CVE-2016-9962).
+type guard struct{}
+
+func (guard) String() string    { return "not dumpable until execve" }
+func (guard) Mechanism() string { return "prctl(PR_SET_DUMPABLE, 0)" }
+
+// Do adds the change.
+func (guard) Do(p *row.Program) {
+	p.Call(unix.SYS_PRCTL, 0, row.Int(unix.PR_SET_DUMPABLE), row.Int(0))
+}
+
+// Check adds the read-back, and a prctl whose right answer is not 0.
+func (guard) Check(p *row.Program) {
+	p.Call(unix.SYS_PRCTL, 0, row.Int(unix.PR_GET_DUMPABLE))
+	p.Call(unix.SYS_PRCTL, -int64(unix.EINVAL), row.Int(unix.PR_CAPBSET_READ), row.Int(63))
+}
+
+// Do takes the flag back.
+func (dropKeepCaps) Do(p *row.Program) {
+	p.Call(unix.SYS_PRCTL, 0, row.Int(unix.PR_SET_KEEPCAPS), row.Int(0))
+}
+
+// Check adds the read-back, and a prctl whose right answer is not 0.
+func (dropKeepCaps) Check(p *row.Program) {
+	p.Call(unix.SYS_PRCTL, 0, row.Int(unix.PR_GET_KEEPCAPS))
+	p.Call(unix.SYS_PRCTL, -int64(unix.EINVAL), row.Int(unix.PR_CAPBSET_READ), row.Int(63))
+}
+

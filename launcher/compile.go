@@ -1,0 +1,405 @@
+package launcher
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hardrun/hardrun/caps"
+	"github.com/hardrun/hardrun/ns"
+	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/process"
+	"github.com/hardrun/hardrun/row"
+)
+
+// The capabilities that steps need, by their numbers in linux/capability.h.
+const (
+	capKill        = 5
+	capSetGID      = 6
+	capSetUID      = 7
+	capSetPcap     = 8
+	capSysChroot   = 18
+	capSysAdmin    = 21
+	capSysNice     = 23
+	capSysResource = 24
+	capMacAdmin    = 33
+)
+
+// compiler holds what is being compiled, and what came of it so far.
+type compiler struct {
+	p    *policy.Policy
+	env  *Env
+	plan *Plan
+
+	uid, gid uint32   // who the daemon will be
+	groups   []uint32 // with changes: its exact groups
+	setGroup bool
+	dropped  bool // the identity changes
+	final    CapState
+	setCaps  bool // the three sets of capset(2) are set exactly
+	bits     caps.SecureBits
+	nnp      bool
+}
+
+// Compile makes the plan for a policy on a machine. It is pure: the same policy
+// and the same Env give the same plan. Everything that cannot be had is in
+// Plan.Refused, all of it together, each by the name of its directive.
+func Compile(asked *policy.Policy, env *Env) *Plan {
+	p := *asked
+	c := &compiler{p: &p, env: env, plan: &Plan{For: env.For}}
+	c.plan.Entries = make([]Entry, 0, 32)
+	c.identity()
+	c.plan.Implied = p.Normalize(c.uid == 0)
+	c.plan.Refused = append(c.plan.Refused, env.Problems...)
+	c.notApplied()
+
+	c.add(StageProcess, guard{}, "", policy.Origin{}, ExitExec).Because = "another process of the daemon's user must not get hold of this one"
+	c.terminal()
+	c.streams()
+	c.root()
+	c.command()
+	c.directory()
+	c.descriptors()
+	c.process()
+	c.limits()
+	c.credentials()
+	c.environment()
+	c.ending()
+	c.waive()
+	c.number()
+	c.notes()
+	return c.plan
+}
+
+// add puts a step into the plan. The directive is named without its "=".
+func (c *compiler) add(stage Stage, step Step, directive string, from policy.Origin, exit int) *Entry {
+	if directive != "" {
+		directive += "="
+	}
+	c.plan.Entries = append(c.plan.Entries, Entry{Stage: stage, Step: step, Directive: directive, Origin: from, Exit: exit})
+	return &c.plan.Entries[len(c.plan.Entries)-1]
+}
+
+// refuse notes what cannot be had.
+func (c *compiler) refuse(directive string, from policy.Origin, exit int, text string) *Refusal {
+	c.plan.Refused = append(c.plan.Refused, Refusal{Directive: directive + "=", Origin: from, Text: text, Exit: exit})
+	return &c.plan.Refused[len(c.plan.Refused)-1]
+}
+
+// need refuses a directive for want of a capability.
+func (c *compiler) need(n int, directive string, from policy.Origin, exit int, what string) bool {
+	if c.env.Caps.Effective.Has(n) {
+		return true
+	}
+	c.refuse(directive, from, exit, what+" needs "+strings.ToUpper(caps.Name(n))+", which this environment does not have")
+	return false
+}
+
+func (c *compiler) note(id, text string) {
+	c.plan.Notes = append(c.plan.Notes, Note{id, text})
+}
+
+// identity decides who the daemon will be. Zero never stands for "not asked".
+func (c *compiler) identity() {
+	p, env := c.p, c.env
+	c.uid, c.gid = env.UIDs[1], env.GIDs[1]
+	if p.User.Set {
+		c.uid, c.gid = env.User.UID, env.User.GID
+		c.groups, c.setGroup = env.UserGroups, true
+	}
+	if p.Group.Set {
+		c.gid = env.Group.GID
+		if p.User.Set {
+			// initgroups(3) puts the primary group of the process into the list.
+			c.groups = append([]uint32{c.gid}, without(c.groups, env.User.GID)...)
+		} else {
+			c.groups = []uint32{c.gid}
+		}
+		c.setGroup = true
+	}
+	if p.ExactGroups.Set {
+		c.groups = []uint32{c.gid}
+	}
+	if p.SupplementaryGroups.IsSet() {
+		if !c.setGroup && len(env.Extra) > 0 {
+			c.groups = nil // without User=, systemd.exec(5): exactly the listed ones
+			c.setGroup = true
+		}
+		c.groups = append(slices.Clone(c.groups), env.Extra...)
+	}
+	c.groups = unique(c.groups)
+	c.dropped = c.uid != env.UIDs[0] || c.uid != env.UIDs[1] || c.uid != env.UIDs[2]
+}
+
+func without(list []uint32, n uint32) []uint32 {
+	var kept []uint32
+	for _, v := range list {
+		if v != n {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+func unique(list []uint32) []uint32 {
+	var kept []uint32
+	for _, v := range list {
+		if !slices.Contains(kept, v) {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+// notApplied refuses what is known and not applied, and notes what belongs to a
+// service manager.
+func (c *compiler) notApplied() {
+	for _, a := range c.p.NotApplied {
+		d := a.Directive
+		text := "known, not yet applied"
+		if d.Support == policy.Impossible {
+			text = "cannot be had without systemd"
+		}
+		if d.Why != "" {
+			text += ": " + d.Why
+		}
+		c.refuse(d.ConfigName(), a.From, ExitBadUnit, text).Waivable = d.Class.Waivable()
+	}
+	for _, a := range c.p.Noted {
+		c.note("manager", a.Directive.ConfigName()+"="+a.Value+" ("+a.From.String()+") belongs to a service manager")
+	}
+}
+
+// terminal gives up a shared terminal where the daemon could type into it.
+func (c *compiler) terminal() {
+	p := c.p
+	switch {
+	case c.env.Terminal && c.dropped && !p.KeepTTY.V:
+		e := c.add(StageTerminal, process.GiveUpTerminal{}, "User", p.User.From, ExitStdin)
+		e.Because = "a daemon of another user could type into the shell that started it (TIOCSTI)"
+	case c.env.Terminal && c.dropped:
+		c.note("keep-tty", "--keep-tty: the daemon shares a terminal with who started it, and can type there (TIOCSTI)")
+	}
+}
+
+// root is RootDirectory=: pivot_root(2) in an own mount namespace where that can
+// be had, else chroot(2).
+func (c *compiler) root() {
+	p := c.p
+	if !p.RootDirectory.Set || p.RootDirectory.V == "/" {
+		return
+	}
+	from, name := p.RootDirectory.From, "RootDirectory"
+	state := &ns.RootState{Dir: p.RootDirectory.V}
+	pivot := c.env.Proc && c.env.Caps.Effective.Has(capSysAdmin)
+	if !c.need(capSysChroot, name, from, ExitChroot, "chroot(2)") {
+		return
+	}
+	if pivot {
+		c.add(StageNamespaces, ns.UnshareMounts{Root: state}, name, from, ExitNamespace)
+		c.add(StageMounts, ns.BindRoot{Root: state}, name, from, ExitNamespace)
+	} else {
+		c.note("chroot", "chroot(2) in place of pivot_root(2): a mount namespace needs CAP_SYS_ADMIN and /proc")
+	}
+	c.add(StageRoot, ns.ChangeRoot{Root: state, Pivot: pivot}, name, from, ExitChroot)
+	if !p.MountAPIVFS.Set {
+		c.note("default-not-applied", "RootDirectory= implies MountAPIVFS=yes and BindLogSockets=yes in systemd; they are not applied yet, nothing is mounted inside")
+	}
+}
+
+// directory is WorkingDirectory=. With a new root and nothing asked, the working
+// directory is the new root's "/", which the change of root sees to.
+func (c *compiler) directory() {
+	p := c.p
+	if !p.WorkingDirectory.Set {
+		return
+	}
+	path := p.WorkingDirectory.V.V
+	if path == "~" {
+		path = c.env.User.Home
+		if !p.User.Set || path == "" {
+			c.refuse("WorkingDirectory", p.WorkingDirectory.From, ExitChdir, "\"~\" needs a User= with a home directory")
+			return
+		}
+	}
+	step := &process.ChangeDir{Path: path, Tolerate: p.WorkingDirectory.V.Tolerate}
+	c.add(StageChdir, step, "WorkingDirectory", p.WorkingDirectory.From, ExitChdir)
+}
+
+func (c *compiler) descriptors() {
+	step := &process.CloseDescriptors{}
+	var from policy.Origin
+	name := ""
+	for i := range c.env.Listen {
+		step.Keep = append(step.Keep, 3+i)
+	}
+	for _, fd := range c.p.KeepFD.Items {
+		step.Keep = append(step.Keep, fd.V)
+		name, from = "X-Hardrun-KeepFD", fd.From
+	}
+	c.add(StageDescriptors, step, name, from, ExitFDs)
+}
+
+// limits sets each limit where it neither lacks privilege nor breaks the launch:
+// a hard limit is raised before the change of uid, everything else comes last.
+func (c *compiler) limits() {
+	for n, l := range c.p.Limits {
+		if !l.Set {
+			c.restoreLimit(n)
+			continue
+		}
+		now := c.env.Limits[n]
+		name := "Limit" + process.LimitName(n)
+		want := l.V
+		if want.Hard > now.Hard {
+			if !c.need(capSysResource, name, l.From, ExitLimits, "raising the hard limit from "+process.Limit{Soft: now.Hard, Hard: now.Hard}.String(n)) {
+				c.plan.Refused[len(c.plan.Refused)-1].Waivable = true
+				continue
+			}
+			first := process.Limit{Soft: max(want.Soft, min(now.Soft, want.Hard)), Hard: want.Hard}
+			e := c.add(StageRaise, process.SetLimit{N: n, Limit: first}, name, l.From, ExitLimits)
+			if first == want {
+				continue
+			}
+			e.Transient = true
+		}
+		c.add(StageLower, process.SetLimit{N: n, Limit: want}, name, l.From, ExitLimits)
+	}
+}
+
+const limitNOFILE = 7
+
+// restoreLimit gives the daemon the soft limits that were raised for hardrun: by
+// the constructor, or by the Go runtime (NOFILE).
+func (c *compiler) restoreLimit(n int) {
+	was := c.env.Limits[n]
+	if c.env.Raised>>n&1 == 1 || n == limitNOFILE && was.Soft != was.Hard {
+		e := c.add(StageLower, process.SetLimit{N: n, Limit: was}, "", policy.Origin{}, ExitLimits)
+		e.Because = "the Go runtime runs with the hard limit"
+	}
+}
+
+// ending are the last steps, which are in every plan.
+func (c *compiler) ending() {
+	env, p := c.env, c.p
+	c.affinity()
+	signals := process.SetSignals{Ignored: env.Ignored, Blocked: env.Blocked, Inherited: true}
+	var from policy.Origin
+	name := ""
+	if p.IgnoreSIGPIPE.Set {
+		const sigpipe = 1 << (13 - 1)
+		signals.Inherited = false
+		signals.Ignored &^= sigpipe
+		if p.IgnoreSIGPIPE.V {
+			signals.Ignored |= sigpipe
+		}
+		name, from = "IgnoreSIGPIPE", p.IgnoreSIGPIPE.From
+	}
+	c.add(StageSignals, signals, name, from, ExitSignals)
+	streams := [3]bool{p.StandardInput.Set, p.StandardOutput.Set, p.StandardError.Set}
+	for fd := range 3 {
+		if env.Closed>>fd&1 == 1 && !streams[fd] {
+			c.add(StageStandard, process.CloseStandard{FD: fd}, "", policy.Origin{}, ExitFDs)
+		}
+	}
+	c.add(StageExec, &execStep{c.plan}, "", policy.Origin{}, ExitExec)
+}
+
+// waive moves the refusals that were waived by name to Plan.Waived. Under
+// --strict nothing is waived.
+func (c *compiler) waive() {
+	if c.p.Strict.V {
+		return
+	}
+	kept := c.plan.Refused[:0]
+	for _, r := range c.plan.Refused {
+		if r.Waivable && c.waived(strings.TrimSuffix(r.Directive, "=")) {
+			c.plan.Waived = append(c.plan.Waived, r)
+			continue
+		}
+		kept = append(kept, r)
+	}
+	c.plan.Refused = kept
+}
+
+func (c *compiler) waived(name string) bool {
+	for _, w := range c.p.Waive.Items {
+		if w.V == name {
+			return true
+		}
+	}
+	return false
+}
+
+// number sorts the steps into their stages, and gives each a group of its own
+// for waivers and pending refusals.
+func (c *compiler) number() {
+	slices.SortStableFunc(c.plan.Entries, func(a, b Entry) int { return int(a.Stage) - int(b.Stage) })
+	for i := range c.plan.Entries {
+		e := &c.plan.Entries[i]
+		e.group = uint8(min(i+1, 63))
+		if !c.p.Strict.V && e.Directive != "" && c.waived(strings.TrimSuffix(e.Directive, "=")) {
+			e.flags = row.Waivable
+		}
+	}
+}
+
+// notes says what a person should know before trusting the plan.
+func (c *compiler) notes() {
+	p, env := c.p, c.env
+	limitVoid := c.uid == 0 || c.final.Permitted.Has(capSysResource) || c.final.Permitted.Has(capSysAdmin)
+	if p.Limits[6].Set && limitVoid {
+		c.note("limit-void", "LimitNPROC= does not hold for root, nor with CAP_SYS_RESOURCE or CAP_SYS_ADMIN")
+	}
+	if p.Limits[1].Set && p.Limits[1].V.Soft == 0 {
+		c.note("limit-fsize-zero", "LimitFSIZE=0: the first write to a file is answered by SIGXFSZ, which kills")
+	}
+	if p.SecureBits.Set && p.SecureBits.V&caps.SecbitKeepCaps != 0 {
+		c.note("keep-caps", "SecureBits=keep-caps is cleared by execve(2): the daemon starts without it")
+	}
+	if p.AmbientCapabilities.Set && c.uid == 0 && c.bits&caps.SecbitNoRoot == 0 {
+		c.note("ambient-root", "AmbientCapabilities= adds nothing for uid 0 without SecureBits=noroot: root has its bounding set")
+	}
+	if p.RootDirectory.Set && c.final.Bounding.Has(capSysChroot) && (c.uid == 0 || c.final.Ambient.Has(capSysChroot)) {
+		c.note("chroot-escape", "the daemon keeps CAP_SYS_CHROOT: it can change its root again")
+	}
+	if c.uid == 0 && p.CapabilityBoundingSet.Set && !c.final.Bounding.Has(1) {
+		c.note("root-without-dac", "uid 0 without CAP_DAC_OVERRIDE reads and writes only what root owns or all may")
+	}
+	if p.Group.Set && !p.User.Set {
+		c.note("groups-dropped", "Group= without User=: the supplementary groups of the caller are dropped (systemd keeps them)")
+	}
+	if p.User.Set && c.uid != 0 && c.gid == 0 {
+		c.note("gid-0", "the primary group of "+p.User.V+" is root's, 0")
+	}
+	c.inherited()
+	_ = env
+}
+
+// inherited says what was not asked for, and so stays as it was.
+func (c *compiler) inherited() {
+	var left []string
+	p := c.p
+	for _, x := range []struct {
+		asked bool
+		what  string
+	}{
+		{p.User.Set, "user"},
+		{c.setGroup, "groups"},
+		{p.CapabilityBoundingSet.Set, "bounding set"},
+		{c.nnp, "no_new_privs (execve may raise privileges)"},
+		{p.ClearEnv.V, "environment"},
+		{p.UMask.Set, "umask"},
+		{p.WorkingDirectory.Set || p.RootDirectory.Set, "working directory"},
+		{p.KeyringMode.Set && p.KeyringMode.V != process.KeyringInherit, "session keyring"},
+	} {
+		if !x.asked {
+			left = append(left, x.what)
+		}
+	}
+	if len(left) > 0 {
+		c.note("inherited", "left as inherited: "+strings.Join(left, ", "))
+	}
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

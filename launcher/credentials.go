@@ -1,0 +1,248 @@
+package launcher
+
+import (
+	"slices"
+
+	"github.com/hardrun/hardrun/caps"
+	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/process"
+)
+
+// credentials plans ids, groups, capability sets, securebits, labels, keyring
+// and no_new_privs: who the daemon is, and what it may.
+func (c *compiler) credentials() {
+	c.ids()
+	c.capabilities()
+	c.labels()
+	if c.p.KeyringMode.Set && c.p.KeyringMode.V != process.KeyringInherit {
+		step := &process.SetKeyring{Mode: c.p.KeyringMode.V, UID: c.uid, GID: c.gid}
+		c.add(StageKeyring, step, "KeyringMode", c.p.KeyringMode.From, ExitKeyring)
+	}
+	c.nnp = c.env.NoNewPrivs
+	if c.p.NoNewPrivileges.Set && c.p.NoNewPrivileges.V {
+		c.nnp = true
+		c.add(StageNoNewPrivs, caps.NoNewPrivs{}, "NoNewPrivileges", c.p.NoNewPrivileges.From, ExitNoNewPrivs)
+	} else if c.p.NoNewPrivileges.Set && c.env.NoNewPrivs {
+		c.note("nnp-inherited", "NoNewPrivileges=no: no_new_privs was inherited, and nothing can unset it")
+	}
+}
+
+func (c *compiler) ids() {
+	p, env := c.p, c.env
+	if c.setGroup {
+		from, name := p.SupplementaryGroups.From, "SupplementaryGroups"
+		if p.Group.Set {
+			from, name = p.Group.From, "Group"
+		}
+		if p.User.Set {
+			from, name = p.User.From, "User"
+		}
+		if !sameGroups(c.groups, env.Groups) {
+			c.need(capSetGID, name, from, ExitGroup, "setgroups(2)")
+		}
+		c.add(StageGroups, caps.SetGroups{GIDs: c.groups}, name, from, ExitGroup)
+	}
+	if p.User.Set || p.Group.Set {
+		from, name := p.User.From, "User"
+		if p.Group.Set {
+			from, name = p.Group.From, "Group"
+		}
+		if env.GIDs != [3]uint32{c.gid, c.gid, c.gid} {
+			c.need(capSetGID, name, from, ExitGroup, "setresgid(2)")
+		}
+		c.add(StageGroup, caps.SetGID{GID: c.gid}, name, from, ExitGroup)
+	}
+	if p.User.Set {
+		if c.dropped {
+			c.need(capSetUID, "User", p.User.From, ExitUser, "setresuid(2)")
+		}
+		c.add(StageUser, caps.SetUID{UID: c.uid}, "User", p.User.From, ExitUser)
+	}
+}
+
+func sameGroups(a, b []uint32) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(a, b)
+}
+
+// capabilities plans the five sets and the securebits. final is what a thread
+// has directly before execve(2).
+func (c *compiler) capabilities() {
+	p, env := c.p, c.env
+	all := caps.All(env.LastCap)
+	c.final = env.Caps
+	c.bits = env.SecureBits
+	if p.SecureBits.Set {
+		c.secureBits()
+	}
+	if p.Caps.Set && p.Caps.V.Invert && c.uid != 0 {
+		r := c.refuse("X-Hardrun-Caps", p.Caps.From, ExitUsage, "\"~\" would hand every other capability to the user")
+		r.Hint = "did you mean --capability-bounding-set=~…? it takes away, and gives nothing"
+		return
+	}
+
+	// What --user and the capability directives decide is decided exactly: the
+	// inheritable set is the ambient one (CVE-2022-24769), and a user who is not
+	// root has nothing else.
+	from, name := p.User.From, "User"
+	if p.AmbientCapabilities.Set {
+		from, name = p.AmbientCapabilities.From, "AmbientCapabilities"
+	}
+	bounding := env.Caps.Bounding
+	if p.CapabilityBoundingSet.Set {
+		from, name = p.CapabilityBoundingSet.From, "CapabilityBoundingSet"
+		bounding = p.CapabilityBoundingSet.V.Intersect(all).Intersect(env.Caps.Bounding)
+		if env.Caps.Bounding.Without(bounding) != 0 {
+			c.need(capSetPcap, name, from, ExitCaps, "PR_CAPBSET_DROP")
+		}
+		c.add(StageBounding, caps.DropBounding{Keep: bounding, Last: env.LastCap}, name, from, ExitCaps)
+	}
+	c.final.Bounding = bounding
+	c.setCaps = p.User.Set || p.CapabilityBoundingSet.Set || p.AmbientCapabilities.Set
+	if !c.setCaps {
+		if p.SecureBits.Set {
+			c.addSecureBits()
+		}
+		return
+	}
+
+	ambient := caps.Set(0)
+	if p.AmbientCapabilities.Set {
+		ambient = c.ambient(bounding)
+	}
+	permitted := ambient
+	if c.uid == 0 {
+		permitted = env.Caps.Permitted.Intersect(bounding)
+	}
+	c.final.Ambient, c.final.Inheritable = ambient, ambient
+	c.final.Permitted, c.final.Effective = permitted, permitted
+
+	// Over the change of uid the kernel takes all of it away, but for the
+	// permitted set where keep-caps is on. What the steps after it need is
+	// raised from there.
+	work := permitted
+	if p.SecureBits.Set && c.bits != env.SecureBits {
+		work = work.Union(caps.Set(1) << capSetPcap)
+	}
+	work = work.Intersect(env.Caps.Permitted)
+	leaves := c.uid != 0 && (env.UIDs[0] == 0 || env.UIDs[1] == 0 || env.UIDs[2] == 0)
+	if leaves && work != 0 {
+		if env.SecureBits&caps.SecbitKeepCapsLocked != 0 && env.SecureBits&caps.SecbitKeepCaps == 0 {
+			c.refuse(name, from, ExitSecureBits, "the change of user would take all capabilities: \"keep-caps\" was inherited locked and off")
+		}
+		e := c.add(StageKeepCaps, caps.KeepCaps{}, name, from, ExitSecureBits)
+		e.Transient = true
+		e.Because = "the change of user would clear what is needed after it; execve clears the flag"
+	}
+	if work != permitted || ambient != 0 {
+		e := c.add(StageCaps, caps.SetCaps{Effective: work, Permitted: work, Inheritable: ambient}, name, from, ExitCaps)
+		e.Transient = work != permitted
+		if e.Transient {
+			e.Because = "securebits need CAP_SETPCAP"
+		}
+	}
+	c.add(StageAmbient, caps.SetAmbient{Set: ambient, Last: env.LastCap}, name, from, ExitCaps)
+	if p.SecureBits.Set {
+		c.addSecureBits()
+	} else if leaves && work != 0 && env.SecureBits&caps.SecbitKeepCaps == 0 {
+		// The flag of above is taken back, so that the state is the one asked for.
+		e := c.add(StageSecureBits, dropKeepCaps{}, name, from, ExitSecureBits)
+		e.Because = "keep-caps is not needed any more"
+	}
+	if work != permitted || ambient == 0 {
+		c.add(StageLastCaps, caps.SetCaps{Effective: permitted, Permitted: permitted, Inheritable: ambient}, name, from, ExitCaps)
+	}
+}
+
+// ambient is the set to be raised. What is named must be there; "all" and "~"
+// mean all that is there.
+func (c *compiler) ambient(bounding caps.Set) caps.Set {
+	p, env := c.p, c.env
+	asked := p.AmbientCapabilities.V
+	have := env.Caps.Permitted.Intersect(bounding)
+	if asked>>63&1 == 1 {
+		return asked.Intersect(have)
+	}
+	from, name := p.AmbientCapabilities.From, "AmbientCapabilities"
+	if missing := asked.Without(bounding); missing != 0 {
+		where := "the inherited bounding set"
+		if p.CapabilityBoundingSet.Set && missing.Without(env.Caps.Bounding) == 0 {
+			where = "CapabilityBoundingSet="
+		}
+		c.refuse(name, from, ExitCaps, missing.String()+" cannot be ambient: not in "+where).Waivable = true
+	} else if missing := asked.Without(have); missing != 0 {
+		c.refuse(name, from, ExitCaps, missing.String()+" cannot be ambient: hardrun was started without").Waivable = true
+	}
+	if env.SecureBits&caps.SecbitNoCapAmbientRaise != 0 && asked.Without(env.Caps.Ambient) != 0 {
+		c.refuse(name, from, ExitCaps, "\"no-cap-ambient-raise\" was inherited: nothing can be added to the ambient set").Waivable = true
+	}
+	return asked.Intersect(have)
+}
+
+// secureBits checks what is asked for against what is locked.
+func (c *compiler) secureBits() {
+	p, now := c.p, c.env.SecureBits
+	c.bits = p.SecureBits.V
+	if c.bits == now {
+		return
+	}
+	c.need(capSetPcap, "SecureBits", p.SecureBits.From, ExitSecureBits, "PR_SET_SECUREBITS")
+	for _, lock := range [...]caps.SecureBits{
+		caps.SecbitNoRootLocked, caps.SecbitNoSetuidFixupLocked, caps.SecbitKeepCapsLocked,
+		caps.SecbitNoCapAmbientRaiseLocked, caps.SecbitExecRestrictFileLocked, caps.SecbitExecDenyInteractiveLocked,
+	} {
+		if now&lock != 0 && (c.bits^now)&(lock|lock>>1) != 0 {
+			c.refuse("SecureBits", p.SecureBits.From, ExitSecureBits, "\""+lock.String()+"\" was inherited and cannot be changed")
+		}
+	}
+}
+
+func (c *compiler) addSecureBits() {
+	c.add(StageSecureBits, caps.SetSecureBits{Bits: c.bits}, "SecureBits", c.p.SecureBits.From, ExitSecureBits)
+}
+
+// labels plans the labels of the security modules. An absent module is a refusal
+// unless "-" stands before the label: what was asked for is not there.
+func (c *compiler) labels() {
+	p, has := c.p, c.env.LSMs
+	for _, l := range []struct {
+		asked      policy.Opt[policy.Tolerant]
+		there      bool
+		name       string
+		exit       int
+		stage      Stage
+		file, text string
+		expect     string
+	}{
+		{p.SELinuxContext, has.SELinux, "SELinuxContext", ExitSELinux, StageLabel, "attr/exec", p.SELinuxContext.V.V, p.SELinuxContext.V.V},
+		{p.AppArmorProfile, has.AppArmor, "AppArmorProfile", ExitAppArmor, StageLabel, "attr/apparmor/exec", "exec " + p.AppArmorProfile.V.V, p.AppArmorProfile.V.V},
+		{p.SmackProcessLabel, has.Smack, "SmackProcessLabel", ExitSmack, StageSmack, "attr/smack/current", p.SmackProcessLabel.V.V, p.SmackProcessLabel.V.V},
+	} {
+		if !l.asked.Set {
+			continue
+		}
+		if !l.there {
+			if l.asked.V.Tolerate {
+				c.note("lsm-absent", l.name+"=-: the security module is not there, and \"-\" lets that pass")
+				continue
+			}
+			r := c.refuse(l.name, l.asked.From, l.exit, "the security module is not there")
+			r.Waivable = true
+			r.Hint = "a \"-\" before the label lets an absent module pass"
+			continue
+		}
+		if l.stage == StageSmack {
+			c.need(capMacAdmin, l.name, l.asked.From, l.exit, "a Smack label")
+		}
+		step := &process.WriteProc{File: l.file, Text: l.text, Expect: l.expect, What: "label " + l.asked.V.V + " at execve"}
+		c.add(l.stage, step, l.name, l.asked.From, l.exit)
+	}
+}
+
+// dropKeepCaps takes PR_SET_KEEPCAPS back.
+type dropKeepCaps struct{}
+
+func (dropKeepCaps) String() string    { return "clear keep-caps" }
+func (dropKeepCaps) Mechanism() string { return "prctl(PR_SET_KEEPCAPS, 0)" }

@@ -1,0 +1,97 @@
+package launcher
+
+import (
+	"github.com/hardrun/hardrun/caps"
+	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/process"
+)
+
+// Snapshot is the state of the process before the Go runtime changed it. On
+// Linux it is taken by a constructor in C; elsewhere by what can be asked.
+type Snapshot struct {
+	Ignored, Blocked uint64 // bit n-1 for signal n
+	Limits           [16]process.Limit
+	Raised           uint32         // bit n: the soft limit n was raised for the runtime
+	Affinity         process.CPUSet // of the main thread
+	AffinityBytes    int            // the size of the kernel's mask
+	Closed           uint8          // bit n: descriptor n of 0…2 was closed
+	Environ          []string       // as execve(2) delivered it, in its order, duplicates included
+}
+
+// CapState is the five sets of a thread, capabilities(7).
+type CapState struct{ Inheritable, Permitted, Effective, Bounding, Ambient caps.Set }
+
+// Env is what is there: all that Compile needs to know of the machine, the
+// process, and the names that the policy mentions. It is data; Gather reads it.
+type Env struct {
+	For string // whom the plan is for: "root", "self", or "launch"
+
+	Snapshot
+	PID        int
+	UIDs, GIDs [3]uint32 // real, effective, saved
+	Groups     []uint32
+	Caps       CapState
+	LastCap    int // the highest capability of the kernel
+	SecureBits caps.SecureBits
+	NoNewPrivs bool
+	Proc       bool   // a verified /proc is there
+	Terminal   bool   // a controlling terminal is shared with who started hardrun, and TIOCSTI works
+	Nodes      []Node // memory nodes; filled only when NUMAMask= or CPUAffinity=numa needs them
+	LSMs       LSM    // filled only when a label is asked for
+	GOARCH     string
+
+	// What the names of the policy stand for. They are looked up in the host's
+	// files, never in the new root's.
+	User       caps.User
+	UserGroups []uint32 // initgroups(3): the user's groups, the primary one first
+	Group      caps.Group
+	Extra      []uint32   // SupplementaryGroups=
+	EnvFiles   [][]string // one list of NAME=VALUE for each EnvironmentFile=
+	Listen     int        // descriptors 3…3+Listen-1 are meant for the daemon: LISTEN_FDS with our LISTEN_PID
+	ListenFor  bool       // LISTEN_ variables are there, for us or for another
+	FDNames    []string   // LISTEN_FDNAMES
+	Command    Command
+	Dirs       []string // directories that are not there and may be missing
+
+	// Problems are what could not be found: they are refused together with all
+	// else that is missing.
+	Problems []Refusal
+}
+
+// Node is a memory node and its CPUs.
+type Node struct {
+	ID   int
+	CPUs process.CPUSet
+}
+
+// LSM says which of the labelling security modules is there.
+type LSM struct{ SELinux, AppArmor, Smack bool }
+
+// Command is the program to run, as it was found inside of the new root.
+type Command struct {
+	Args   []string // argv
+	Path   string   // what is executed, a path inside of the root
+	Interp string   // the interpreter of a script or a dynamic program
+}
+
+// Refusal is something that was asked for and cannot be had here.
+type Refusal struct {
+	Directive string // "User="
+	Origin    policy.Origin
+	Text      string // the reason: "unknown user \"nosuch\""
+	Hint      string
+	Exit      int
+	Waivable  bool
+}
+
+// Error is the refusal as one line.
+func (r *Refusal) Error() string {
+	s := r.Text
+	if r.Directive != "" {
+		s = r.Directive + ": " + s
+		if r.Origin != (policy.Origin{}) {
+			s += " (" + r.Origin.String() + ")"
+		}
+	}
+	return s
+}

@@ -1,0 +1,386 @@
+package launcher
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/hardrun/hardrun/caps"
+	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/process"
+	"golang.org/x/sys/unix"
+)
+
+// Gather reads what Compile needs to know. For a launch it is the state of this
+// process; for a plan ("root") that of a root with every capability on this
+// machine. What a name of the policy stands for is looked up here, in the host's
+// files. An error is a state that could not be read; what is merely missing is
+// in Env.Problems.
+func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, error) {
+	env := &Env{For: who, Snapshot: snap, PID: unix.Getpid(), GOARCH: runtime.GOARCH}
+	proc, err := openProc()
+	if err != nil {
+		return nil, err
+	}
+	env.Proc = proc >= 0
+	if err := env.readCredentials(proc); err != nil {
+		return nil, err
+	}
+	env.listen()
+	env.names(p)
+	env.files(p)
+	if p.User.Set {
+		env.Terminal = process.ControllingTerminal() && sticky(proc)
+	}
+	if p.SELinuxContext.Set || p.AppArmorProfile.Set || p.SmackProcessLabel.Set {
+		env.LSMs = listLSMs()
+	}
+	if p.NUMAMask.V.All || p.CPUAffinity.V.NUMA {
+		if err := env.nodes(); err != nil {
+			return nil, err
+		}
+	}
+	if who == "root" {
+		env.becomeRoot()
+	}
+	env.paths(p, args)
+	if who == "launch" {
+		env.descriptors(p)
+	}
+	if proc >= 0 {
+		if err := unix.Close(proc); err != nil {
+			return nil, os.NewSyscallError("close", err)
+		}
+	}
+	return env, nil
+}
+
+// becomeRoot makes the state that of a root who has everything this kernel
+// knows: what `hardrun plan` shows without --for=self.
+func (e *Env) becomeRoot() {
+	all := caps.All(e.LastCap)
+	e.UIDs, e.GIDs, e.Groups = [3]uint32{}, [3]uint32{}, nil
+	e.Caps = CapState{Permitted: all, Effective: all, Bounding: all}
+	e.SecureBits, e.NoNewPrivs, e.Proc = 0, false, true
+}
+
+func (e *Env) problem(directive string, from policy.Origin, exit int, err error) {
+	r := Refusal{Directive: directive + "=", Origin: from, Text: reason(err), Exit: exit}
+	var hint interface{ Hint() string }
+	if errors.As(err, &hint) {
+		r.Hint = hint.Hint()
+	}
+	e.Problems = append(e.Problems, r)
+}
+
+func prctl(option int, a ...uintptr) (int, unix.Errno) {
+	var v [4]uintptr
+	copy(v[:], a)
+	r, _, errno := unix.RawSyscall6(unix.SYS_PRCTL, uintptr(option), v[0], v[1], v[2], v[3], 0)
+	return int(r), errno
+}
+
+// readCredentials reads ids, groups, capability sets, securebits, no_new_privs.
+func (e *Env) readCredentials(proc int) error {
+	for i := range 3 {
+		e.UIDs[i], e.GIDs[i] = ^uint32(0), ^uint32(0)
+	}
+	if _, _, errno := unix.RawSyscall(unix.SYS_GETRESUID, ptr(&e.UIDs[0]), ptr(&e.UIDs[1]), ptr(&e.UIDs[2])); errno != 0 {
+		return os.NewSyscallError("getresuid", errno)
+	}
+	if _, _, errno := unix.RawSyscall(unix.SYS_GETRESGID, ptr(&e.GIDs[0]), ptr(&e.GIDs[1]), ptr(&e.GIDs[2])); errno != 0 {
+		return os.NewSyscallError("getresgid", errno)
+	}
+	groups, err := unix.Getgroups()
+	if err != nil {
+		return os.NewSyscallError("getgroups", err)
+	}
+	for _, g := range groups {
+		e.Groups = append(e.Groups, uint32(g))
+	}
+	e.LastCap = -1
+	for c := 63; c >= 0; c-- {
+		if _, errno := prctl(unix.PR_CAPBSET_READ, uintptr(c)); errno == 0 {
+			e.LastCap = c
+			break
+		} else if errno != unix.EINVAL {
+			return os.NewSyscallError("prctl(PR_CAPBSET_READ)", errno)
+		}
+	}
+	if e.LastCap < 0 {
+		return errors.New("prctl(PR_CAPBSET_READ): the kernel knows no capability")
+	}
+	bits, errno := prctl(unix.PR_GET_SECUREBITS)
+	if errno != 0 {
+		return os.NewSyscallError("prctl(PR_GET_SECUREBITS)", errno)
+	}
+	e.SecureBits = caps.SecureBits(bits)
+	nnp, errno := prctl(unix.PR_GET_NO_NEW_PRIVS)
+	if errno != 0 {
+		return os.NewSyscallError("prctl(PR_GET_NO_NEW_PRIVS)", errno)
+	}
+	e.NoNewPrivs = nnp == 1
+	return e.readCaps(proc)
+}
+
+// readCaps reads the five sets: from the status text, or by the getters where
+// there is none or it does not tell (gVisor).
+func (e *Env) readCaps(proc int) error {
+	if proc >= 0 {
+		text, err := readBelow(proc, strconv.Itoa(e.PID)+"/status")
+		if err != nil {
+			return err
+		}
+		complete := true
+		for _, x := range []struct {
+			key string
+			set *caps.Set
+		}{
+			{"CapInh", &e.Caps.Inheritable},
+			{"CapPrm", &e.Caps.Permitted},
+			{"CapEff", &e.Caps.Effective},
+			{"CapBnd", &e.Caps.Bounding},
+			{"CapAmb", &e.Caps.Ambient},
+		} {
+			n, ok, err := status(text).mask(x.key)
+			if err != nil {
+				return err
+			}
+			*x.set = caps.Set(n)
+			complete = complete && ok
+		}
+		if complete {
+			return nil
+		}
+	}
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&head, &data[0]); err != nil {
+		return os.NewSyscallError("capget", err)
+	}
+	join := func(lo, hi uint32) caps.Set { return caps.Set(uint64(lo) | uint64(hi)<<32) }
+	e.Caps.Effective = join(data[0].Effective, data[1].Effective)
+	e.Caps.Permitted = join(data[0].Permitted, data[1].Permitted)
+	e.Caps.Inheritable = join(data[0].Inheritable, data[1].Inheritable)
+	e.Caps.Bounding, e.Caps.Ambient = 0, 0
+	for c := range e.LastCap + 1 {
+		on, errno := prctl(unix.PR_CAPBSET_READ, uintptr(c))
+		if errno != 0 {
+			return os.NewSyscallError("prctl(PR_CAPBSET_READ)", errno)
+		}
+		if on == 1 {
+			e.Caps.Bounding |= 1 << c
+		}
+		on, errno = prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_IS_SET, uintptr(c))
+		if errno != 0 {
+			return os.NewSyscallError("prctl(PR_CAP_AMBIENT_IS_SET)", errno)
+		}
+		if on == 1 {
+			e.Caps.Ambient |= 1 << c
+		}
+	}
+	return nil
+}
+
+// listen reads LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES (sd_listen_fds(3)).
+// hardrun keeps its PID, so what is meant for it is meant for the daemon.
+func (e *Env) listen() {
+	pid, has := lookupVar(e.Environ, "LISTEN_PID")
+	count, hasCount := lookupVar(e.Environ, "LISTEN_FDS")
+	names, hasNames := lookupVar(e.Environ, "LISTEN_FDNAMES")
+	e.ListenFor = has || hasCount || hasNames
+	if pid != strconv.Itoa(e.PID) {
+		return
+	}
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 0 || n > 4096 {
+		e.Problems = append(e.Problems, Refusal{Text: "LISTEN_FDS=" + strconv.Quote(count) + " is no count of descriptors", Exit: ExitFDs})
+		return
+	}
+	e.Listen = n
+	if names != "" {
+		e.FDNames = strings.Split(names, ":")
+	}
+}
+
+// descriptors looks whether what shall be passed on is there.
+func (e *Env) descriptors(p *policy.Policy) {
+	for i := range e.Listen {
+		if _, err := unix.FcntlInt(uintptr(3+i), unix.F_GETFD, 0); err != nil {
+			e.Problems = append(e.Problems, Refusal{Text: "LISTEN_FDS=" + strconv.Itoa(e.Listen) + ", and descriptor " + strconv.Itoa(3+i) + " is not open", Exit: ExitFDs})
+			return
+		}
+	}
+	for _, fd := range p.KeepFD.Items {
+		if _, err := unix.FcntlInt(uintptr(fd.V), unix.F_GETFD, 0); err != nil {
+			e.problem("X-Hardrun-KeepFD", fd.From, ExitFDs, errors.New("descriptor "+strconv.Itoa(fd.V)+" is not open"))
+		}
+	}
+}
+
+// names looks users and groups up, in the host's files.
+func (e *Env) names(p *policy.Policy) {
+	db := caps.Host
+	var err error
+	if p.User.Set {
+		e.User, err = db.LookupUser(p.User.V)
+		switch {
+		case err != nil:
+			e.problem("User", p.User.From, ExitUser, err)
+		case !e.User.Entry && !p.Group.Set:
+			r := Refusal{Directive: "User=", Origin: p.User.From, Exit: ExitUser, Text: "no entry for uid " + p.User.V + ", so its group is not known"}
+			r.Hint = "give the group as well: --user=" + p.User.V + ":GID"
+			e.Problems = append(e.Problems, r)
+		case e.User.Entry && !p.ExactGroups.Set:
+			if e.UserGroups, err = db.GroupsOf(e.User.Name, e.User.GID); err != nil {
+				e.problem("User", p.User.From, ExitGroup, err)
+			}
+		}
+		if !e.User.Entry {
+			e.User.Home = "/"
+		}
+	}
+	if p.Group.Set {
+		if e.Group, err = db.LookupGroup(p.Group.V); err != nil {
+			e.problem("Group", p.Group.From, ExitGroup, err)
+		}
+		if p.User.Set && !e.User.Entry {
+			e.User.GID, e.UserGroups = e.Group.GID, []uint32{e.Group.GID}
+		}
+	}
+	for _, g := range p.SupplementaryGroups.Items {
+		group, err := db.LookupGroup(g.V)
+		if err != nil {
+			e.problem("SupplementaryGroups", g.From, ExitGroup, err)
+			continue
+		}
+		e.Extra = append(e.Extra, group.GID)
+	}
+}
+
+// files reads each EnvironmentFile=, as the host has it.
+func (e *Env) files(p *policy.Policy) {
+	for _, f := range p.EnvironmentFile.Items {
+		paths := []string{f.V.V}
+		if strings.ContainsAny(f.V.V, "*?[") {
+			found, err := filepath.Glob(f.V.V)
+			if err != nil {
+				e.problem("EnvironmentFile", f.From, ExitExec, err)
+				continue
+			}
+			if len(found) == 0 && !f.V.Tolerate {
+				e.problem("EnvironmentFile", f.From, ExitExec, errors.New("no file matches "+f.V.V))
+			}
+			paths = found
+		}
+		for _, path := range paths {
+			vars, err := readEnvironmentFile(path)
+			if err != nil && f.V.Tolerate && errors.Is(err, unix.ENOENT) {
+				continue
+			}
+			if err != nil {
+				e.problem("EnvironmentFile", f.From, ExitExec, err)
+				continue
+			}
+			e.EnvFiles = append(e.EnvFiles, vars)
+		}
+	}
+}
+
+// readEnvironmentFile does not wait for the writer of a fifo, and does not read
+// what is no file.
+func readEnvironmentFile(path string) ([]string, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = errors.New("not a regular file")
+	}
+	var text []byte
+	if err == nil {
+		text, err = readFD(fd, 4<<20)
+	}
+	if err = errors.Join(err, unix.Close(fd)); err != nil {
+		return nil, errors.New(path + ": " + err.Error())
+	}
+	vars, err := policy.ParseEnvironmentFile(text)
+	if err != nil {
+		return nil, errors.New(path + ": " + err.Error())
+	}
+	return vars, nil
+}
+
+// sticky tells whether TIOCSTI works: Linux 6.2 can turn it off.
+func sticky(proc int) bool {
+	if proc < 0 {
+		return true
+	}
+	text, err := readBelow(proc, "sys/dev/tty/legacy_tiocsti")
+	return err != nil || strings.TrimSpace(text) != "0"
+}
+
+const sysLSMListModules = 461 // Linux 6.8, the same number everywhere but on alpha
+
+// listLSMs asks the kernel which security modules are there; before Linux 6.8
+// by what each of them shows of itself.
+func listLSMs() LSM {
+	var ids [32]uint64
+	size := uint32(len(ids) * 8)
+	n, _, errno := unix.RawSyscall(sysLSMListModules, ptr(&ids[0]), ptr(&size), 0)
+	var l LSM
+	if errno == 0 && n <= uintptr(len(ids)) {
+		for _, id := range ids[:n] {
+			switch id {
+			case 101:
+				l.SELinux = true
+			case 102:
+				l.Smack = true
+			case 104:
+				l.AppArmor = true
+			}
+		}
+		return l
+	}
+	var fs unix.Statfs_t
+	l.SELinux = unix.Statfs("/sys/fs/selinux", &fs) == nil && uint32(fs.Type) == unix.SELINUX_MAGIC
+	l.Smack = unix.Statfs("/sys/fs/smackfs", &fs) == nil && uint32(fs.Type) == unix.SMACK_MAGIC
+	on, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	l.AppArmor = err == nil && strings.TrimSpace(string(on)) == "Y"
+	return l
+}
+
+// nodes reads the memory nodes of the machine and their CPUs.
+func (e *Env) nodes() error {
+	const dir = "/sys/devices/system/node"
+	online, err := os.ReadFile(dir + "/online")
+	if err != nil {
+		return err
+	}
+	set, err := process.ParseCPUSet(strings.TrimSpace(string(online)))
+	if err != nil {
+		return errors.New(dir + "/online: " + err.Error())
+	}
+	for n := range len(set) * 64 {
+		if !set.Has(n) {
+			continue
+		}
+		path := dir + "/node" + strconv.Itoa(n) + "/cpulist"
+		list, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		cpus := process.CPUSet(nil)
+		if text := strings.TrimSpace(string(list)); text != "" {
+			if cpus, err = process.ParseCPUSet(text); err != nil {
+				return errors.New(path + ": " + err.Error())
+			}
+		}
+		e.Nodes = append(e.Nodes, Node{n, cpus})
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+package launcher
+
+import (
+	"github.com/hardrun/hardrun/policy"
+)
+
+// Step is one thing that a launch does. String is the line of plan, the middle
+// of an error, and what the executor says. A step is one of two kinds, or both:
+//
+//   - Prepare, Apply and Verify run in Go. Prepare looks and opens before
+//     anything changed; Apply changes; Verify reads back at once.
+//   - Do and Check write rows for the executor: the change, and the read-back,
+//     which comes directly after the change and once more before the end.
+//
+// Packages below satisfy these interfaces without knowing them.
+type Step interface {
+	String() string
+	Mechanism() string // the system call, as strace shows it
+}
+
+// Entry is a step in its place, with what asked for it.
+type Entry struct {
+	Stage     Stage
+	Step      Step
+	Directive string        // "User="; empty for what hardrun does of itself
+	Origin    policy.Origin // where that was written
+	Because   string        // why a step is there that nobody wrote
+	Exit      int           // the exit status of its failure
+	Transient bool          // a state that a later step replaces: not read back in the end
+
+	group uint8
+	flags uint8
+}
+
+// Note is something the reader of a plan should know. IDs are stable.
+type Note struct {
+	ID   string
+	Text string
+}
+
+// Plan is the ordered list of steps that Compile made. What it prints is what
+// Apply does.
+type Plan struct {
+	For     string // "root", "self", "launch"
+	Entries []Entry
+	Refused []Refusal
+	Waived  []Refusal // refusals that --waive= let pass
+	Notes   []Note
+	Implied []policy.Implied
+
+	argv, environ []string
+	path          string
+	command       *openCommand
+	init          bool
+}
+
+// Args is the argument vector of the daemon.
+func (pl *Plan) Args() []string { return pl.argv }
+
+// Environ is the environment of the daemon.
+func (pl *Plan) Environ() []string { return pl.environ }

@@ -1,0 +1,137 @@
+package launcher
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// procRoot is the inode of the root of every procfs (PROC_ROOT_INO).
+const procRoot = 1
+
+// openProc opens /proc and shows that it is one: its file system, its root's
+// inode. -1 and no error where there is none. All that hardrun reads and writes
+// below /proc goes through this descriptor (CVE-2019-19921, CVE-2025-52881).
+func openProc() (int, error) {
+	fd, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err == unix.ENOENT || err == unix.ENOTDIR || err == unix.ELOOP {
+		return -1, nil
+	}
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: "/proc", Err: err}
+	}
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(fd, &fs); err != nil {
+		return -1, &os.PathError{Op: "fstatfs", Path: "/proc", Err: err}
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return -1, &os.PathError{Op: "fstat", Path: "/proc", Err: err}
+	}
+	if fs.Type != unix.PROC_SUPER_MAGIC || st.Ino != procRoot {
+		return -1, unix.Close(fd) // an empty directory, a tmpfs: no /proc
+	}
+	return fd, nil
+}
+
+// openBelow opens a file below a verified directory, on the same mount and
+// through no link.
+func openBelow(dir int, path string, flags int) (int, error) {
+	fd, err := unix.Openat2(dir, path, &unix.OpenHow{
+		Flags:   uint64(flags | unix.O_CLOEXEC),
+		Resolve: unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_SYMLINKS,
+	})
+	if err == unix.ENOSYS { // Linux before 5.6
+		fd, err = unix.Openat(dir, path, flags|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	}
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: "/proc/" + path, Err: err}
+	}
+	return fd, nil
+}
+
+// openStatus opens the own status text, for this process's main thread.
+func openStatus(proc int) (int, error) {
+	return openBelow(proc, strconv.Itoa(unix.Getpid())+"/status", unix.O_RDONLY)
+}
+
+// readFD reads what a descriptor holds, up to limit bytes.
+func readFD(fd, limit int) ([]byte, error) {
+	buf := make([]byte, 0, 4096)
+	for {
+		if len(buf) == cap(buf) {
+			if len(buf) >= limit {
+				return nil, errors.New("too long")
+			}
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, os.NewSyscallError("read", err)
+		}
+		if n == 0 {
+			return buf, nil
+		}
+		buf = buf[:len(buf)+n]
+	}
+}
+
+// readBelow reads a small file below a verified directory.
+func readBelow(dir int, path string) (string, error) {
+	fd, err := openBelow(dir, path, unix.O_RDONLY)
+	if err != nil {
+		return "", err
+	}
+	b, err := readFD(fd, 1<<20)
+	if err := errors.Join(err, unix.Close(fd)); err != nil {
+		return "", err
+	}
+	return string(b), nil
+}
+
+// status is the text of /proc/PID/status, as lines of a key and a value.
+type status string
+
+// get is the value behind a key, "" when there is no such line.
+func (s status) get(key string) string {
+	for rest := string(s); rest != ""; {
+		line, more, _ := strings.Cut(rest, "\n")
+		if len(line) > len(key) && line[len(key)] == ':' && line[:len(key)] == key {
+			return strings.TrimSpace(line[len(key)+1:])
+		}
+		rest = more
+	}
+	return ""
+}
+
+// numbers is a line of decimal numbers.
+func (s status) numbers(key string) ([]uint32, error) {
+	var list []uint32
+	for _, w := range strings.Fields(s.get(key)) {
+		n, err := strconv.ParseUint(w, 10, 32)
+		if err != nil {
+			return nil, errors.New("/proc/self/status: " + key + " reads \"" + w + "\"")
+		}
+		list = append(list, uint32(n))
+	}
+	return list, nil
+}
+
+// mask is a line of one hexadecimal number; ok is false when there is none.
+func (s status) mask(key string) (n uint64, ok bool, err error) {
+	t := s.get(key)
+	if t == "" {
+		return 0, false, nil
+	}
+	n, err = strconv.ParseUint(t, 16, 64)
+	if err != nil {
+		return 0, false, errors.New("/proc/self/status: " + key + " reads \"" + t + "\"")
+	}
+	return n, true, nil
+}

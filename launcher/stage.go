@@ -1,0 +1,103 @@
+// Package launcher turns a policy into an ordered plan, applies it to one locked
+// thread, reads it back, and execs.
+//
+//	env, err := launcher.Gather(&p, thread.Snapshot)
+//	plan, err := launcher.Compile(&p, env)
+//	sealed, err := plan.Apply(thread)
+//	err = sealed.Exec()
+//
+// Compile is pure: it is the only maker of a Plan, from what was asked and what
+// is there. Only a Sealed can exec, and only Apply makes one: what `hardrun plan`
+// prints is what is executed, verified and named in errors, by the same values.
+package launcher
+
+// Stage is a place in the order of a launch. The order is that of the
+// constants; the reasons are mustPrecede, which a test holds against it.
+type Stage uint8
+
+// The stages, in their order. From StageProcess on a step is rows for the
+// executor, and no Go code runs any more.
+const (
+	StageTerminal Stage = iota
+	StageStreams
+	StageEnvironment
+	StageNamespaces
+	StageMounts
+	StageRoot
+	StageCommand
+	StageDirectory // looked up here, changed to in StageChdir
+	StageDescriptors
+
+	StageProcess // OOM score, scheduling, timer slack, personality …: what is inherited over execve and may need privilege
+	StageUMask
+	StageRaise // limits that need privilege to be raised
+	StageSmack
+	StageGroups
+	StageGroup
+	StageKeepCaps
+	StageBounding
+	StageUser
+	StageCaps
+	StageAmbient
+	StageKeyring
+	StageLabel
+	StageSecureBits
+	StageLastCaps
+	StageChdir
+	StageNoNewPrivs
+	StageLower // limits that would break a launcher
+	StageAffinity
+	StageSignals
+	StageStandard // standard descriptors that were closed
+	StageExec
+
+	stageCount
+)
+
+var stageNames = [stageCount]string{
+	"terminal", "streams", "environment", "namespaces", "mounts", "root", "command", "directory", "descriptors",
+	"process", "umask", "limits", "label", "groups", "groups", "securebits", "bounding set", "user", "capabilities",
+	"ambient set", "keyring", "label", "securebits", "capabilities", "directory", "no_new_privs", "limits", "affinity",
+	"signals", "descriptors", "exec",
+}
+
+func (s Stage) String() string { return stageNames[s] }
+
+// mustPrecede is why the order is as it is. A stage that is moved must keep all
+// of it.
+var mustPrecede = []struct {
+	a, b Stage
+	why  string
+}{
+	{StageTerminal, StageStreams, "a terminal that is given up must not be the one that a stream opens"},
+	{StageStreams, StageNamespaces, "streams are paths of the host, systemd.exec(5) StandardOutput="},
+	{StageNamespaces, StageMounts, "what is mounted must not be seen by the host"},
+	{StageMounts, StageRoot, "pivot_root(2) needs the new root to be a mount"},
+	{StageRoot, StageCommand, "the command is a path of the new root"},
+	{StageRoot, StageDirectory, "the working directory is a path of the new root"},
+	{StageCommand, StageDescriptors, "the list of descriptors is made after the last open"},
+	{StageNamespaces, StageGroups, "device nodes of a private /dev belong to the host's root"},
+	{StageRoot, StageUser, "chroot(2) needs CAP_SYS_CHROOT, which the change of uid takes"},
+	{StageProcess, StageUser, "raising priority needs CAP_SYS_NICE, which the change of uid takes"},
+	{StageRaise, StageUser, "raising a hard limit needs CAP_SYS_RESOURCE, which the change of uid takes"},
+	{StageSmack, StageUser, "writing a Smack label needs CAP_MAC_ADMIN"},
+	{StageGroups, StageUser, "setgroups(2) needs CAP_SETGID, which the change of uid takes (POS36-C)"},
+	{StageGroup, StageUser, "setresgid(2) needs CAP_SETGID, which the change of uid takes"},
+	{StageKeepCaps, StageUser, "the permitted set is cleared by the change of uid unless PR_SET_KEEPCAPS is on"},
+	{StageBounding, StageUser, "PR_CAPBSET_DROP needs CAP_SETPCAP in the effective set, which the change of uid clears"},
+	{StageUser, StageCaps, "the effective set is cleared by the change of uid, and set anew after it"},
+	{StageCaps, StageAmbient, "an ambient capability must be permitted and inheritable"},
+	{StageUser, StageAmbient, "the change of uid clears the ambient set"},
+	{StageUser, StageKeyring, "a keyring belongs to who makes it"},
+	{StageAmbient, StageSecureBits, "no-cap-ambient-raise would forbid the raising"},
+	{StageUser, StageSecureBits, "keep-caps-locked and no-setuid-fixup would change what the change of uid does"},
+	{StageSecureBits, StageLastCaps, "PR_SET_SECUREBITS needs CAP_SETPCAP, which the last capset takes"},
+	{StageLastCaps, StageChdir, "a directory is entered with the daemon's rights, not with more"},
+	{StageLabel, StageNoNewPrivs, "no_new_privs forbids a change of label at execve"},
+	{StageUser, StageNoNewPrivs, "no_new_privs comes last of the credentials, as systemd.exec(5) has it"},
+	{StageChdir, StageLower, "a lowered limit must not fail what is still to be done"},
+	{StageNoNewPrivs, StageLower, "a lowered limit must not fail what is still to be done"},
+	{StageLower, StageSignals, "SIGXFSZ and SIGXCPU stay blocked until the launch is over"},
+	{StageSignals, StageStandard, "nothing can be said any more once stderr is closed"},
+	{StageStandard, StageExec, "execve is the last"},
+}

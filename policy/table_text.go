@@ -1,0 +1,38 @@
+package policy
+
+// The manual pages of systemd 262 that describe the directives.
+const (
+	manExec     = "systemd.exec(5)"
+	manService  = "systemd.service(5)"
+	manKill     = "systemd.kill(5)"
+	manResource = "systemd.resource-control(5)"
+	manUnit     = "systemd.unit(5)"
+)
+
+// Why a directive is not applied, where several share the reason. They follow
+// "refused: " in a message.
+const (
+	whyMount   = "not yet applied: needs a mount namespace"
+	whyNetNS   = "not yet applied: needs a network namespace"
+	whyUserNS  = "not yet applied: needs a user namespace"
+	whyFilter  = "not yet applied: needs a system-call filter"
+	whyCgroup  = "not yet applied: needs a cgroup"
+	whyBPF     = "not yet applied: needs a BPF program on a cgroup"
+	whyDirs    = "not yet applied: needs a directory to be made for the daemon"
+	whyDynamic = "not yet applied: needs a user to be made up and its traces to be removed"
+	whyCreds   = "not yet applied: needs a directory of credentials"
+	whyLog     = "not yet applied: needs a process between the daemon and the log"
+	whyUnit    = "not yet applied: unit files are not read"
+
+	whyImage   = "needs systemd's image dissection: partitions, dm-verity, loop devices"
+	whyQuota   = "needs a manager that hands out project ids of file systems"
+	whyJournal = "is done by systemd-journald to the records it receives"
+	whySealed  = "needs the keys of systemd-creds or a TPM"
+	whyV1      = "controls cgroup v1, which systemd 262 does not do either"
+
+	whyManager = "belongs to the service manager"
+	whyStop    = "belongs to the service manager, which stops the daemon"
+	whyCount   = "asks for counters, which confine nothing"
+	whyOOMD    = "belongs to systemd-oomd"
+	whyGone    = "was given up by systemd"
+)

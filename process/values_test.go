@@ -190,7 +190,7 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-// One character off from the table's first column is far from any other.
+// Insertions, deletions and replacements; a swap of two letters counts as two.
 func TestDistance(t *testing.T) {
 	for _, c := range []struct {
 		a, b string

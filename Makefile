@@ -1,0 +1,58 @@
+# make            builds bin/hardrun, static; installs nothing
+# make demo       named on port 53 without privilege, step by step (root, Debian: installs what it needs, and says so)
+# make test       all tests (root: all of them; else what can run, and what could not is listed)
+# make lint       gofumpt, vet, staticcheck, errcheck, govulncheck
+# make fuzz       each fuzz target for FUZZTIME (default 20s)
+# make bench      launches next to their peers, as ratios of the same run
+# make generate   the man page and other generated files; make test fails when they are stale
+# make install    DESTDIR and PREFIX as usual
+
+GO      ?= go
+PREFIX  ?= /usr/local
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+TAGS    := osusergo,netgo,urfave_cli_no_docs,urfave_cli_no_suggest
+MUSL    := $(shell command -v musl-gcc 2>/dev/null)
+CC_USED := $(if $(MUSL),musl-gcc,$(if $(filter default,$(origin CC)),gcc,$(CC)))
+LDFLAGS := -s -w -linkmode external -extldflags "-static" -X main.Version=$(VERSION)
+FUZZTIME ?= 20s
+
+.PHONY: all build demo test lint fuzz bench generate install clean setup
+
+all: build
+
+build:
+	@echo "building bin/hardrun, static, with $(CC_USED)$(if $(MUSL),, (musl-gcc is not here: static glibc starts 0.5 ms slower))"
+	@mkdir -p bin
+	CC=$(CC_USED) CGO_ENABLED=1 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/hardrun ./cmd/hardrun
+
+setup:
+	@sh integration/setup.sh $(SETUP)
+
+demo: SETUP = demo
+demo: setup build
+	sh integration/demo.sh
+
+test: SETUP = test
+test: setup build
+	sh integration/test.sh
+
+lint:
+	sh integration/lint.sh
+
+fuzz:
+	sh integration/fuzz.sh $(FUZZTIME)
+
+bench: SETUP = bench
+bench: setup build
+	sh integration/bench.sh
+
+generate:
+	$(GO) generate ./...
+
+install: build
+	install -D -m 0755 bin/hardrun $(DESTDIR)$(PREFIX)/bin/hardrun
+	install -D -m 0644 doc/hardrun.1 $(DESTDIR)$(PREFIX)/share/man/man1/hardrun.1
+	bin/hardrun completion bash | install -D -m 0644 /dev/stdin $(DESTDIR)$(PREFIX)/share/bash-completion/completions/hardrun
+
+clean:
+	rm -rf bin

@@ -1,0 +1,110 @@
+// Command bench times launchers side by side: each command of a table once per
+// round, in random order, so that what disturbs the machine disturbs all alike.
+// It prints the median of each and the median of the per-round ratios to the
+// first, which is all that should be quoted.
+//
+//	bench [-n ROUNDS] NAME=COMMAND...    words of a COMMAND are split at blanks
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+type contender struct {
+	name string
+	path string
+	argv []string
+	wall []time.Duration
+	cpu  []time.Duration
+}
+
+func main() {
+	rounds := flag.Int("n", 100, "how often each command runs")
+	flag.Parse()
+	var list []*contender
+	for _, a := range flag.Args() {
+		name, command, ok := strings.Cut(a, "=")
+		if !ok {
+			fatal(fmt.Errorf("%q is no NAME=COMMAND", a))
+		}
+		argv := strings.Fields(command)
+		path, err := exec.LookPath(argv[0])
+		if err != nil {
+			fmt.Printf("%-28s not here: %v\n", name, err)
+			continue
+		}
+		list = append(list, &contender{name: name, path: path, argv: argv})
+	}
+	if len(list) == 0 {
+		fatal(fmt.Errorf("nothing to time"))
+	}
+	order := slices.Clone(list)
+	for i := range *rounds + 3 {
+		rand.Shuffle(len(order), func(a, b int) { order[a], order[b] = order[b], order[a] })
+		for _, c := range order {
+			wall, cpu, err := once(c)
+			if err != nil {
+				fatal(fmt.Errorf("%s: %w", c.name, err))
+			}
+			if i >= 3 { // the first rounds warm the caches
+				c.wall, c.cpu = append(c.wall, wall), append(c.cpu, cpu)
+			}
+		}
+	}
+	fmt.Printf("%-28s %10s %10s %14s\n", "", "wall µs", "cpu µs", "ratio of wall")
+	for _, c := range list {
+		fmt.Printf("%-28s %10.0f %10.0f %14.2f\n", c.name, micro(median(c.wall)), micro(median(c.cpu)), ratio(c.wall, list[0].wall))
+	}
+}
+
+func once(c *contender) (wall, cpu time.Duration, err error) {
+	start := time.Now()
+	pid, err := syscall.ForkExec(c.path, c.argv, &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}})
+	if err != nil {
+		return 0, 0, err
+	}
+	var state syscall.WaitStatus
+	var use syscall.Rusage
+	for {
+		_, err = syscall.Wait4(pid, &state, 0, &use)
+		if err != syscall.EINTR {
+			break
+		}
+	}
+	wall = time.Since(start)
+	if err == nil && state != 0 {
+		err = fmt.Errorf("ended with status %#x", int(state))
+	}
+	return wall, time.Duration(use.Utime.Nano() + use.Stime.Nano()), err
+}
+
+func median(d []time.Duration) time.Duration {
+	d = slices.Clone(d)
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+// ratio is the median over the rounds of a to b.
+func ratio(a, b []time.Duration) float64 {
+	r := make([]float64, len(a))
+	for i := range a {
+		r[i] = float64(a[i]) / float64(b[i])
+	}
+	slices.Sort(r)
+	return r[len(r)/2]
+}
+
+func micro(d time.Duration) float64 { return float64(d) / 1e3 }
+
+func fatal(err error) {
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	os.Exit(1)
+}

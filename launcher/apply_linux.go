@@ -173,13 +173,6 @@ func (s Sealed) Exec() error {
 	return errors.New("internal error: the executor returned")
 }
 
-// guard keeps other processes of the daemon's user away from the process between
-// the change of credentials and execve, which undoes it (CVE-2016-9962).
-type guard struct{}
-
-func (guard) String() string    { return "not dumpable until execve" }
-func (guard) Mechanism() string { return "prctl(PR_SET_DUMPABLE, 0)" }
-
 // Do adds the change.
 func (guard) Do(p *row.Program) {
 	p.Call(unix.SYS_PRCTL, 0, row.Int(unix.PR_SET_DUMPABLE), row.Int(0))
@@ -201,4 +194,3 @@ func (dropKeepCaps) Check(p *row.Program) {
 	p.Call(unix.SYS_PRCTL, 0, row.Int(unix.PR_GET_KEEPCAPS))
 	p.Call(unix.SYS_PRCTL, -int64(unix.EINVAL), row.Int(unix.PR_CAPBSET_READ), row.Int(63))
 }
-

@@ -36,3 +36,25 @@ func quoted(words []string) []string {
 	}
 	return out
 }
+
+// openCommand opens the command once the new root is there, so that the last
+// rows can show that it is still this file which is executed.
+type openCommand struct {
+	path string // what is executed
+	at   string // where that is before the change of directory
+
+	identity identity
+}
+
+func (s *openCommand) String() string { return "open " + s.path }
+
+// Mechanism is the call as strace shows it.
+func (s *openCommand) Mechanism() string { return "openat2(\"" + s.at + "\", RESOLVE_NO_MAGICLINKS)" }
+
+// execStep is the last step.
+type execStep struct{ plan *Plan }
+
+func (s *execStep) String() string { return strings.Join(quoted(s.plan.argv), " ") }
+
+// Mechanism is the call as strace shows it.
+func (s *execStep) Mechanism() string { return "execve(\"" + s.plan.path + "\")" }

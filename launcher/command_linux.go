@@ -327,20 +327,6 @@ func elfInterpreter(head []byte, fd int) (string, error) {
 	return "", nil
 }
 
-// openCommand opens the command once the new root is there, so that the last
-// rows can show that it is still this file which is executed.
-type openCommand struct {
-	path string // what is executed
-	at   string // where that is before the change of directory
-
-	identity *row.Identity
-}
-
-func (s *openCommand) String() string { return "open " + s.path }
-
-// Mechanism is the call as strace shows it.
-func (s *openCommand) Mechanism() string { return "openat2(\"" + s.at + "\", RESOLVE_NO_MAGICLINKS)" }
-
 // Apply opens the command, and remembers which file it is.
 func (s *openCommand) Apply(int) error {
 	fd, err := view{-1}.open(s.at, unix.O_PATH)
@@ -355,14 +341,6 @@ func (s *openCommand) Apply(int) error {
 
 // Verify is part of the rows.
 func (s *openCommand) Verify() error { return nil }
-
-// execStep is the last step.
-type execStep struct{ plan *Plan }
-
-func (s *execStep) String() string { return strings.Join(quoted(s.plan.argv), " ") }
-
-// Mechanism is the call as strace shows it.
-func (s *execStep) Mechanism() string { return "execve(\"" + s.plan.path + "\")" }
 
 // Check shows that the path is still the file that was opened; it is a row of
 // the end, directly before Exec.

@@ -2,7 +2,6 @@ package launcher
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/hardrun/hardrun/caps"
@@ -52,8 +51,11 @@ func Compile(asked *policy.Policy, env *Env) *Plan {
 	c.plan.Implied = p.Normalize(c.uid == 0)
 	c.plan.Refused = append(c.plan.Refused, env.Problems...)
 	c.notApplied()
-
-	c.add(StageProcess, guard{}, "", policy.Origin{}, ExitExec).Because = "another process of the daemon's user must not get hold of this one"
+	if env.linux() {
+		c.add(StageProcess, guard{}, "", policy.Origin{}, ExitExec).Because = "another process of the daemon's user must not get hold of this one"
+	} else {
+		c.linuxOnly()
+	}
 	c.terminal()
 	c.streams()
 	c.root()
@@ -170,6 +172,26 @@ func (c *compiler) notApplied() {
 	}
 }
 
+// portable are the directives which hardrun applies on other systems, too.
+var portable = [...]string{
+	"ClearEnv", "Chroot", "Env", "Environment", "EnvironmentFile", "ExecSearchPath", "Group", "IgnoreSIGPIPE",
+	"KeepFD", "Log", "MountAPIVFS", "BindLogSockets", "Nice", "Parent", "PassEnvironment", "RootDirectory",
+	"SetLoginEnvironment", "StandardError", "StandardInput", "StandardOutput", "Strict", "SupplementaryGroups",
+	"UMask", "Unknown", "UnsetEnvironment", "User", "Waive", "WorkingDirectory",
+	"LimitCPU", "LimitFSIZE", "LimitDATA", "LimitSTACK", "LimitCORE", "LimitRSS", "LimitNPROC", "LimitNOFILE", "LimitMEMLOCK", "LimitAS",
+}
+
+// linuxOnly refuses, on other systems, what only Linux has.
+func (c *compiler) linuxOnly() {
+	for _, s := range c.p.Settings() {
+		d := s.Directive
+		if slices.Contains(portable[:], d.Name) && !(d.Name == "LimitAS" && c.env.GOOS == "openbsd") {
+			continue
+		}
+		c.refuse(d.ConfigName(), s.From, ExitUsage, "Linux only, not on "+c.env.GOOS).Waivable = d.Class.Waivable()
+	}
+}
+
 // terminal gives up a shared terminal where the daemon could type into it.
 func (c *compiler) terminal() {
 	p := c.p
@@ -191,14 +213,14 @@ func (c *compiler) root() {
 	}
 	from, name := p.RootDirectory.From, "RootDirectory"
 	state := &ns.RootState{Dir: p.RootDirectory.V}
-	pivot := c.env.Proc && c.env.Caps.Effective.Has(capSysAdmin)
-	if !c.need(capSysChroot, name, from, ExitChroot, "chroot(2)") {
+	pivot := c.env.linux() && c.env.Proc && c.env.Caps.Effective.Has(capSysAdmin)
+	if c.env.linux() && !c.need(capSysChroot, name, from, ExitChroot, "chroot(2)") {
 		return
 	}
 	if pivot {
 		c.add(StageNamespaces, ns.UnshareMounts{Root: state}, name, from, ExitNamespace)
 		c.add(StageMounts, ns.BindRoot{Root: state}, name, from, ExitNamespace)
-	} else {
+	} else if c.env.linux() {
 		c.note("chroot", "chroot(2) in place of pivot_root(2): a mount namespace needs CAP_SYS_ADMIN and /proc")
 	}
 	c.add(StageRoot, ns.ChangeRoot{Root: state, Pivot: pivot}, name, from, ExitChroot)
@@ -252,7 +274,7 @@ func (c *compiler) limits() {
 		name := "Limit" + process.LimitName(n)
 		want := l.V
 		if want.Hard > now.Hard {
-			if !c.need(capSysResource, name, l.From, ExitLimits, "raising the hard limit from "+process.Limit{Soft: now.Hard, Hard: now.Hard}.String(n)) {
+			if c.env.linux() && !c.need(capSysResource, name, l.From, ExitLimits, "raising the hard limit from "+process.Limit{Soft: now.Hard, Hard: now.Hard}.String(n)) {
 				c.plan.Refused[len(c.plan.Refused)-1].Waivable = true
 				continue
 			}
@@ -282,7 +304,9 @@ func (c *compiler) restoreLimit(n int) {
 // ending are the last steps, which are in every plan.
 func (c *compiler) ending() {
 	env, p := c.env, c.p
-	c.affinity()
+	if env.linux() {
+		c.affinity()
+	}
 	signals := process.SetSignals{Ignored: env.Ignored, Blocked: env.Blocked, Inherited: true}
 	var from policy.Origin
 	name := ""
@@ -346,7 +370,7 @@ func (c *compiler) number() {
 
 // notes says what a person should know before trusting the plan.
 func (c *compiler) notes() {
-	p, env := c.p, c.env
+	p := c.p
 	limitVoid := c.uid == 0 || c.final.Permitted.Has(capSysResource) || c.final.Permitted.Has(capSysAdmin)
 	if p.Limits[6].Set && limitVoid {
 		c.note("limit-void", "LimitNPROC= does not hold for root, nor with CAP_SYS_RESOURCE or CAP_SYS_ADMIN")
@@ -373,7 +397,6 @@ func (c *compiler) notes() {
 		c.note("gid-0", "the primary group of "+p.User.V+" is root's, 0")
 	}
 	c.inherited()
-	_ = env
 }
 
 // inherited says what was not asked for, and so stays as it was.
@@ -401,5 +424,3 @@ func (c *compiler) inherited() {
 		c.note("inherited", "left as inherited: "+strings.Join(left, ", "))
 	}
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

@@ -12,6 +12,9 @@ import (
 // and no_new_privs: who the daemon is, and what it may.
 func (c *compiler) credentials() {
 	c.ids()
+	if !c.env.linux() {
+		return
+	}
 	c.capabilities()
 	c.labels()
 	if c.p.KeyringMode.Set && c.p.KeyringMode.V != process.KeyringInherit {
@@ -37,7 +40,7 @@ func (c *compiler) ids() {
 		if p.User.Set {
 			from, name = p.User.From, "User"
 		}
-		if !sameGroups(c.groups, env.Groups) {
+		if env.linux() && !sameGroups(c.groups, env.Groups) {
 			c.need(capSetGID, name, from, ExitGroup, "setgroups(2)")
 		}
 		c.add(StageGroups, caps.SetGroups{GIDs: c.groups}, name, from, ExitGroup)
@@ -47,13 +50,13 @@ func (c *compiler) ids() {
 		if p.Group.Set {
 			from, name = p.Group.From, "Group"
 		}
-		if env.GIDs != [3]uint32{c.gid, c.gid, c.gid} {
+		if env.linux() && env.GIDs != [3]uint32{c.gid, c.gid, c.gid} {
 			c.need(capSetGID, name, from, ExitGroup, "setresgid(2)")
 		}
 		c.add(StageGroup, caps.SetGID{GID: c.gid}, name, from, ExitGroup)
 	}
 	if p.User.Set {
-		if c.dropped {
+		if env.linux() && c.dropped {
 			c.need(capSetUID, "User", p.User.From, ExitUser, "setresuid(2)")
 		}
 		c.add(StageUser, caps.SetUID{UID: c.uid}, "User", p.User.From, ExitUser)
@@ -243,6 +246,13 @@ func (c *compiler) labels() {
 
 // dropKeepCaps takes PR_SET_KEEPCAPS back.
 type dropKeepCaps struct{}
+
+// guard keeps other processes of the daemon's user away from the process between
+// the change of credentials and execve, which undoes it (CVE-2016-9962).
+type guard struct{}
+
+func (guard) String() string    { return "not dumpable until execve" }
+func (guard) Mechanism() string { return "prctl(PR_SET_DUMPABLE, 0)" }
 
 func (dropKeepCaps) String() string    { return "clear keep-caps" }
 func (dropKeepCaps) Mechanism() string { return "prctl(PR_SET_KEEPCAPS, 0)" }

@@ -38,6 +38,7 @@ type Env struct {
 	Terminal   bool   // a controlling terminal is shared with who started hardrun, and TIOCSTI works
 	Nodes      []Node // memory nodes; filled only when NUMAMask= or CPUAffinity=numa needs them
 	LSMs       LSM    // filled only when a label is asked for
+	GOOS       string
 	GOARCH     string
 
 	// What the names of the policy stand for. They are looked up in the host's
@@ -95,3 +96,5 @@ func (r *Refusal) Error() string {
 	}
 	return s
 }
+
+func (e *Env) linux() bool { return e.GOOS == "linux" }

@@ -20,7 +20,7 @@ import (
 // files. An error is a state that could not be read; what is merely missing is
 // in Env.Problems.
 func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, error) {
-	env := &Env{For: who, Snapshot: snap, PID: unix.Getpid(), GOARCH: runtime.GOARCH}
+	env := &Env{For: who, Snapshot: snap, PID: unix.Getpid(), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH}
 	proc, err := openProc()
 	if err != nil {
 		return nil, err
@@ -65,15 +65,6 @@ func (e *Env) becomeRoot() {
 	e.UIDs, e.GIDs, e.Groups = [3]uint32{}, [3]uint32{}, nil
 	e.Caps = CapState{Permitted: all, Effective: all, Bounding: all}
 	e.SecureBits, e.NoNewPrivs, e.Proc = 0, false, true
-}
-
-func (e *Env) problem(directive string, from policy.Origin, exit int, err error) {
-	r := Refusal{Directive: directive + "=", Origin: from, Text: reason(err), Exit: exit}
-	var hint interface{ Hint() string }
-	if errors.As(err, &hint) {
-		r.Hint = hint.Hint()
-	}
-	e.Problems = append(e.Problems, r)
 }
 
 func prctl(option int, a ...uintptr) (int, unix.Errno) {
@@ -185,27 +176,6 @@ func (e *Env) readCaps(proc int) error {
 	return nil
 }
 
-// listen reads LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES (sd_listen_fds(3)).
-// hardrun keeps its PID, so what is meant for it is meant for the daemon.
-func (e *Env) listen() {
-	pid, has := lookupVar(e.Environ, "LISTEN_PID")
-	count, hasCount := lookupVar(e.Environ, "LISTEN_FDS")
-	names, hasNames := lookupVar(e.Environ, "LISTEN_FDNAMES")
-	e.ListenFor = has || hasCount || hasNames
-	if pid != strconv.Itoa(e.PID) {
-		return
-	}
-	n, err := strconv.Atoi(count)
-	if err != nil || n < 0 || n > 4096 {
-		e.Problems = append(e.Problems, Refusal{Text: "LISTEN_FDS=" + strconv.Quote(count) + " is no count of descriptors", Exit: ExitFDs})
-		return
-	}
-	e.Listen = n
-	if names != "" {
-		e.FDNames = strings.Split(names, ":")
-	}
-}
-
 // descriptors looks whether what shall be passed on is there.
 func (e *Env) descriptors(p *policy.Policy) {
 	for i := range e.Listen {
@@ -218,46 +188,6 @@ func (e *Env) descriptors(p *policy.Policy) {
 		if _, err := unix.FcntlInt(uintptr(fd.V), unix.F_GETFD, 0); err != nil {
 			e.problem("X-Hardrun-KeepFD", fd.From, ExitFDs, errors.New("descriptor "+strconv.Itoa(fd.V)+" is not open"))
 		}
-	}
-}
-
-// names looks users and groups up, in the host's files.
-func (e *Env) names(p *policy.Policy) {
-	db := caps.Host
-	var err error
-	if p.User.Set {
-		e.User, err = db.LookupUser(p.User.V)
-		switch {
-		case err != nil:
-			e.problem("User", p.User.From, ExitUser, err)
-		case !e.User.Entry && !p.Group.Set:
-			r := Refusal{Directive: "User=", Origin: p.User.From, Exit: ExitUser, Text: "no entry for uid " + p.User.V + ", so its group is not known"}
-			r.Hint = "give the group as well: --user=" + p.User.V + ":GID"
-			e.Problems = append(e.Problems, r)
-		case e.User.Entry && !p.ExactGroups.Set:
-			if e.UserGroups, err = db.GroupsOf(e.User.Name, e.User.GID); err != nil {
-				e.problem("User", p.User.From, ExitGroup, err)
-			}
-		}
-		if !e.User.Entry {
-			e.User.Home = "/"
-		}
-	}
-	if p.Group.Set {
-		if e.Group, err = db.LookupGroup(p.Group.V); err != nil {
-			e.problem("Group", p.Group.From, ExitGroup, err)
-		}
-		if p.User.Set && !e.User.Entry {
-			e.User.GID, e.UserGroups = e.Group.GID, []uint32{e.Group.GID}
-		}
-	}
-	for _, g := range p.SupplementaryGroups.Items {
-		group, err := db.LookupGroup(g.V)
-		if err != nil {
-			e.problem("SupplementaryGroups", g.From, ExitGroup, err)
-			continue
-		}
-		e.Extra = append(e.Extra, group.GID)
 	}
 }
 

@@ -69,10 +69,10 @@ const (
 type Form uint8
 
 const (
-	FormBytes Form = iota // a count of bytes
-	FormUint32s           // 33,33,33
-	FormHex64s            // 0000000000000400,…
-	FormText              // "text"
+	FormBytes   Form = iota // a count of bytes
+	FormUint32s             // 33,33,33
+	FormHex64s              // 0000000000000400,…
+	FormText                // "text"
 )
 
 // Row is one system call and its expected answer, in the layout that the

@@ -79,4 +79,3 @@ func giveBack(p *row.Program, s *launcher.Snapshot) {
 	}
 	process.SetSignals{Ignored: s.Ignored, Blocked: s.Blocked}.Do(p)
 }
-

@@ -137,4 +137,3 @@ func versionCommand(args []string) int {
 	}
 	return out("hardrun " + v + "\nreference: systemd " + policy.Reference + "\nlaunch: " + backend + "\n")
 }
-

@@ -1,0 +1,820 @@
+// probe is the daemon of the tests: a static program which prints its own state
+// as JSON, or tries an act and reports how the kernel answered.
+//
+//   probe [--out=FILE] [WORD]...         the state, to stdout or to FILE
+//   probe try ACT [ARG]...               {"act":…,"value":…,"errno":"EPERM"}
+//   probe with PREPARATION... -- COMMAND prepares a start, then execs COMMAND
+//   probe serve FILE STATUS              notes signals in FILE; TERM ends it with STATUS
+//
+// It knows nothing of what it is tested with.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+extern char **environ;
+static FILE *out;
+
+static const char *errname(int e)
+{
+	static char number[16];
+	switch (e) {
+#define E(x) case x: return #x;
+	case 0: return "";
+	E(EPERM) E(ENOENT) E(ESRCH) E(EINTR) E(EIO) E(ENXIO) E(E2BIG) E(ENOEXEC) E(EBADF) E(ECHILD) E(EAGAIN) E(ENOMEM) E(EACCES)
+	E(EFAULT) E(EBUSY) E(EEXIST) E(EXDEV) E(ENODEV) E(ENOTDIR) E(EISDIR) E(EINVAL) E(ENFILE) E(EMFILE) E(ENOTTY) E(ETXTBSY)
+	E(EFBIG) E(ENOSPC) E(ESPIPE) E(EROFS) E(EPIPE) E(ENOSYS) E(ELOOP) E(ENAMETOOLONG) E(ENOKEY) E(EADDRINUSE) E(EOPNOTSUPP)
+#undef E
+	}
+	snprintf(number, sizeof number, "errno %d", e);
+	return number;
+}
+
+static void text(const char *s)
+{
+	if (!s) {
+		fputs("null", out);
+		return;
+	}
+	putc('"', out);
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
+		else if (c < 32 || c > 126)
+			fprintf(out, "\\u%04x", c);
+		else
+			putc(c, out);
+	}
+	putc('"', out);
+}
+
+static void key(const char *k)
+{
+	static int more;
+	fprintf(out, "%s\n\"%s\": ", more++ ? "," : "", k);
+}
+
+static void key_number(const char *k, long long v) { key(k); fprintf(out, "%lld", v); }
+static void key_hex(const char *k, unsigned long long v) { key(k); fprintf(out, "\"%016llx\"", v); }
+static void key_text(const char *k, const char *s) { key(k); text(s); }
+
+static void key_list(const char *k, char **list)
+{
+	key(k);
+	putc('[', out);
+	for (char **p = list; *p; p++) {
+		if (p != list)
+			putc(',', out);
+		text(*p);
+	}
+	putc(']', out);
+}
+
+// slurp reads a small file; empty where it cannot be read.
+static const char *slurp(const char *path)
+{
+	static char buf[16384];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof buf - 1);
+	if (fd >= 0)
+		close(fd);
+	buf[n > 0 ? n : 0] = 0;
+	while (n > 0 && buf[n - 1] == '\n')
+		buf[--n] = 0;
+	return buf;
+}
+
+static const char *link_of(const char *path)
+{
+	static char buf[PATH_MAX];
+	ssize_t n = readlink(path, buf, sizeof buf - 1);
+	buf[n > 0 ? n : 0] = 0;
+	return buf;
+}
+
+static const char *line(const char *status, const char *name, char *buf, size_t size)
+{
+	const char *at = strstr(status, name);
+	buf[0] = 0;
+	if (!at)
+		return buf;
+	at += strlen(name);
+	size_t n = strcspn(at, "\n");
+	if (n >= size)
+		n = size - 1;
+	memcpy(buf, at, n);
+	while (n > 0 && (buf[n - 1] == ' ' || buf[n - 1] == '\t'))
+		n--;
+	buf[n] = 0;
+	for (char *p = buf; *p; p++)
+		if (*p == '\t')
+			*p = ' ';
+	return buf;
+}
+
+struct kernel_sigaction {
+	void *handler;
+	unsigned long flags;
+	void *restorer;
+	uint64_t mask;
+};
+
+static void signals(void)
+{
+	uint64_t ignored = 0, caught = 0, blocked = 0;
+	for (int s = 1; s <= 64; s++) {
+		struct kernel_sigaction a = {0};
+		if (syscall(SYS_rt_sigaction, s, 0, &a, 8))
+			continue;
+		if (a.handler == (void *)SIG_IGN)
+			ignored |= 1ull << (s - 1);
+		else if (a.handler)
+			caught |= 1ull << (s - 1);
+	}
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, 0, &blocked, 8);
+	key_hex("sig_ignored", ignored);
+	key_hex("sig_caught", caught);
+	key_hex("sig_blocked", blocked);
+}
+
+static void threads(void)
+{
+	static const char *const names[] = {"Uid:\t", "Gid:\t", "Groups:\t", "CapInh:\t", "CapPrm:\t", "CapEff:\t", "CapBnd:\t", "CapAmb:\t",
+		"NoNewPrivs:\t", "Seccomp:\t", "NSpid:\t", "SigBlk:\t", "SigIgn:\t", "SigCgt:\t", "Umask:\t", "Threads:\t"};
+	int tids[256], n = 0;
+	DIR *d = opendir("/proc/self/task");
+	if (d) {
+		struct dirent *e;
+		while ((e = readdir(d)) && n < 256)
+			if (e->d_name[0] != '.')
+				tids[n++] = atoi(e->d_name);
+		closedir(d);
+	}
+	key("threads");
+	putc('[', out);
+	for (int i = 0; i < n; i++) {
+		char path[64], buf[1024];
+		snprintf(path, sizeof path, "/proc/self/task/%d/status", tids[i]);
+		const char *status = slurp(path);
+		fprintf(out, "%s{", i ? "," : "");
+		for (unsigned k = 0; k < sizeof names / sizeof *names; k++) {
+			fprintf(out, "%s\"%.*s\":", k ? "," : "", (int)strcspn(names[k], ":"), names[k]);
+			text(line(status, names[k], buf, sizeof buf));
+		}
+		putc('}', out);
+	}
+	putc(']', out);
+}
+
+static void capabilities(void)
+{
+	struct { uint32_t version; int pid; } head = {0x20080522, 0};
+	struct { uint32_t e, p, i; } data[2] = {{0}};
+	uint64_t bnd = 0, amb = 0;
+	syscall(SYS_capget, &head, data);
+	for (int c = 0; c < 64; c++) {
+		if (prctl(PR_CAPBSET_READ, c, 0, 0, 0) == 1)
+			bnd |= 1ull << c;
+		if (prctl(47 /* PR_CAP_AMBIENT */, 1 /* IS_SET */, c, 0, 0) == 1)
+			amb |= 1ull << c;
+	}
+	key_hex("cap_inh", data[0].i | (uint64_t)data[1].i << 32);
+	key_hex("cap_prm", data[0].p | (uint64_t)data[1].p << 32);
+	key_hex("cap_eff", data[0].e | (uint64_t)data[1].e << 32);
+	key_hex("cap_bnd", bnd);
+	key_hex("cap_amb", amb);
+}
+
+static void descriptors(void)
+{
+	key("fds");
+	putc('[', out);
+	int first = 1;
+	for (int fd = 0; fd < 4096; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+		struct stat st;
+		char path[64];
+		if (flags < 0 || out == NULL || fileno(out) == fd && fd > 2 || fstat(fd, &st))
+			continue;
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+		fprintf(out, "%s{\"fd\":%d,\"cloexec\":%d,\"flags\":%d,\"mode\":\"%o\",\"rdev\":\"%u:%u\",\"ino\":%llu,\"target\":", first ? "" : ",", fd,
+			flags & FD_CLOEXEC ? 1 : 0, fcntl(fd, F_GETFL), st.st_mode, major(st.st_rdev), minor(st.st_rdev), (unsigned long long)st.st_ino);
+		text(link_of(path));
+		putc('}', out);
+		first = 0;
+	}
+	putc(']', out);
+}
+
+static void state(char **argv)
+{
+	putc('{', out);
+	key_number("pid", getpid());
+	key_number("ppid", getppid());
+	key_number("sid", getsid(0));
+	key_number("pgid", getpgid(0));
+	char comm[17] = "";
+	prctl(PR_GET_NAME, comm, 0, 0, 0);
+	key_text("comm", comm);
+	key_list("argv", argv);
+	key_text("exe", link_of("/proc/self/exe"));
+	key_text("execfn", (const char *)getauxval(AT_EXECFN));
+	key_number("at_secure", (long long)getauxval(AT_SECURE));
+
+	uint32_t id[3];
+	syscall(SYS_getresuid, &id[0], &id[1], &id[2]);
+	key("uids");
+	fprintf(out, "[%u,%u,%u,%u]", id[0], id[1], id[2], (uint32_t)syscall(SYS_setfsuid, -1));
+	syscall(SYS_getresgid, &id[0], &id[1], &id[2]);
+	key("gids");
+	fprintf(out, "[%u,%u,%u,%u]", id[0], id[1], id[2], (uint32_t)syscall(SYS_setfsgid, -1));
+	static uint32_t groups[65536];
+	int n = (int)syscall(SYS_getgroups, 65536, groups);
+	key("groups");
+	putc('[', out);
+	for (int i = 0; i < n; i++)
+		fprintf(out, "%s%u", i ? "," : "", groups[i]);
+	putc(']', out);
+
+	capabilities();
+	key_hex("securebits", (unsigned)prctl(PR_GET_SECUREBITS, 0, 0, 0, 0));
+	key_number("no_new_privs", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	key_number("seccomp", prctl(PR_GET_SECCOMP, 0, 0, 0, 0));
+	key_number("dumpable", prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
+	signals();
+	mode_t m = umask(0);
+	umask(m);
+	char mask[8];
+	snprintf(mask, sizeof mask, "%04o", m);
+	key_text("umask", mask);
+	char cwd[PATH_MAX] = "";
+	if (syscall(SYS_getcwd, cwd, sizeof cwd) < 0)
+		cwd[0] = 0;
+	key_text("cwd", cwd);
+	struct stat st;
+	if (!stat("/", &st)) {
+		key("root");
+		fprintf(out, "\"%u:%u:%llu\"", major(st.st_dev), minor(st.st_dev), (unsigned long long)st.st_ino);
+	}
+	key("limits");
+	putc('[', out);
+	for (int i = 0; i < 16; i++) {
+		uint64_t l[2] = {0, 0};
+		syscall(SYS_prlimit64, 0, i, 0, l);
+		fprintf(out, "%s[%llu,%llu]", i ? "," : "", (unsigned long long)l[0], (unsigned long long)l[1]);
+	}
+	putc(']', out);
+
+	struct { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t priority; uint64_t a, b, c; } attr = {0};
+	syscall(SYS_sched_getattr, 0, &attr, sizeof attr, 0);
+	key_number("nice", 20 - syscall(SYS_getpriority, PRIO_PROCESS, 0));
+	key_number("sched_policy", attr.policy);
+	key_number("sched_priority", attr.priority);
+	key_number("sched_reset_on_fork", attr.flags & 1);
+	uint64_t cpus[128] = {0};
+	syscall(SYS_sched_getaffinity, 0, sizeof cpus, cpus);
+	key_hex("affinity", cpus[0]);
+	key_number("ioprio", syscall(SYS_ioprio_get, 1, 0));
+	key_number("timer_slack", prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0));
+	key_hex("personality", (unsigned)personality(0xffffffff));
+	key_number("ksm", prctl(68 /* PR_GET_MEMORY_MERGE */, 0, 0, 0, 0));
+	key_number("thp", prctl(42 /* PR_GET_THP_DISABLE */, 0, 0, 0, 0));
+	int policy = -1;
+	uint64_t nodes[128] = {0};
+	if (syscall(SYS_get_mempolicy, &policy, nodes, 8192, 0, 0))
+		policy = -1;
+	key_number("numa_policy", policy);
+	key_hex("numa_nodes", nodes[0]);
+	key_text("coredump_filter", slurp("/proc/self/coredump_filter"));
+	key_text("oom_score_adj", slurp("/proc/self/oom_score_adj"));
+
+	char about[256] = "";
+	long ring = syscall(SYS_keyctl, 0 /* GET_KEYRING_ID */, -3, 0);
+	if (syscall(SYS_keyctl, 6 /* DESCRIBE */, -3, about, sizeof about - 1) < 0)
+		about[0] = 0;
+	key_number("session_keyring", ring);
+	key_text("session_keyring_is", about);
+
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	key_text("tty", tty < 0 ? errname(errno) : "open");
+	if (tty >= 0)
+		close(tty);
+	key("tty_session");
+	for (int fd = 0; fd < 3; fd++)
+		fprintf(out, "%c%d", fd ? ',' : '[', tcgetsid(fd));
+	putc(']', out);
+	key_text("mount_ns", link_of("/proc/self/ns/mnt"));
+	threads();
+	descriptors();
+	key_list("env", environ);
+	fputs("\n}\n", out);
+}
+
+// ---- acts
+
+static const char *acted;
+
+static int report(long value)
+{
+	int e = value < 0 ? errno : 0;
+	fprintf(out, "{\"act\":");
+	text(acted);
+	fprintf(out, ",\"value\":%ld,\"errno\":", value);
+	text(errname(e));
+	fputs("}\n", out);
+	fflush(out);
+	return e ? 1 : 0;
+}
+
+static long try_bind(int port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return fd < 0 ? -1 : bind(fd, (struct sockaddr *)&a, sizeof a);
+}
+
+// chroot_escape is the classic way out of chroot(2): a root below the present
+// one while the working directory stays above, then up. 1: a marker which is
+// only outside was reached.
+static long chroot_escape(const char *marker)
+{
+	int here = open(".", O_RDONLY | O_DIRECTORY);
+	struct stat st;
+	if (here < 0)
+		return -1;
+	mkdir("probe-escape", 0755);
+	if (chroot("probe-escape"))
+		return -1;
+	if (fchdir(here))
+		return -1;
+	for (int i = 0; i < 64; i++)
+		if (chdir(".."))
+			return -1;
+	if (chroot("."))
+		return -1;
+	return stat(marker, &st) == 0;
+}
+
+// fd_escape goes up from every open directory. 1: the marker was reached.
+static long fd_escape(const char *marker)
+{
+	struct stat st;
+	for (int fd = 0; fd < 4096; fd++) {
+		if (fstat(fd, &st) || !S_ISDIR(st.st_mode) || fchdir(fd))
+			continue;
+		for (int i = 0; i < 64; i++)
+			if (chdir(".."))
+				break;
+		if (!fstatat(AT_FDCWD, marker + 1, &st, 0))
+			return 1;
+	}
+	return 0;
+}
+
+static long try_fork(int n)
+{
+	int made = 0, pids[64], failed = 0;
+	for (; made < n && made < 64; made++) {
+		pids[made] = fork();
+		if (pids[made] < 0) {
+			failed = errno;
+			break;
+		}
+		if (pids[made] == 0)
+			for (;;)
+				pause();
+	}
+	for (int i = 0; i < made; i++) {
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], 0, 0);
+	}
+	errno = failed;
+	return failed ? -1 : made;
+}
+
+static long try_write(const char *path, long size)
+{
+	static char buf[4096];
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	long done = 0;
+	if (fd < 0)
+		return -1;
+	while (done < size) {
+		ssize_t n = write(fd, buf, size - done > 4096 ? 4096 : (size_t)(size - done));
+		if (n <= 0)
+			return -1;
+		done += n;
+	}
+	return done;
+}
+
+static long try_open(const char *path, const char *how)
+{
+	int flags = strchr(how, 'w') ? strchr(how, 'r') ? O_RDWR : O_WRONLY : O_RDONLY;
+	return open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+static long raise_capability(int c)
+{
+	struct { uint32_t version; int pid; } head = {0x20080522, 0};
+	struct { uint32_t e, p, i; } data[2] = {{0}};
+	if (syscall(SYS_capget, &head, data))
+		return -1;
+	head.pid = 0;
+	data[c / 32].e |= 1u << c % 32;
+	data[c / 32].p |= 1u << c % 32;
+	return syscall(SYS_capset, &head, data);
+}
+
+// drop_all gives up everything but the effective capabilities of keep.
+static long drop_all(uint64_t keep)
+{
+	struct { uint32_t version; int pid; } head = {0x20080522, 0};
+	struct { uint32_t e, p, i; } data[2] = {{(uint32_t)keep, (uint32_t)keep, 0}, {(uint32_t)(keep >> 32), (uint32_t)(keep >> 32), 0}};
+	return syscall(SYS_capset, &head, data);
+}
+
+static int act(int argc, char **argv)
+{
+	const char *what = argv[0], *a = argc > 1 ? argv[1] : "", *b = argc > 2 ? argv[2] : "";
+	acted = what;
+	if (!strcmp(what, "setuid0"))
+		return report(syscall(SYS_setresuid, 0, 0, 0));
+	if (!strcmp(what, "setgroups")) {
+		uint32_t zero = 0;
+		return report(syscall(SYS_setgroups, 1, &zero));
+	}
+	if (!strcmp(what, "bind"))
+		return report(try_bind(atoi(a)));
+	if (!strcmp(what, "tiocsti")) {
+		int fd = a[0] >= '0' && a[0] <= '9' ? atoi(a) : open(a, O_RDWR | O_NOCTTY);
+		return report(fd < 0 ? -1 : ioctl(fd, TIOCSTI, b[0] ? b : "#"));
+	}
+	if (!strcmp(what, "chroot-escape"))
+		return report(chroot_escape(a));
+	if (!strcmp(what, "fd-escape"))
+		return report(fd_escape(a));
+	if (!strcmp(what, "open"))
+		return report(try_open(a, b));
+	if (!strcmp(what, "exec")) {
+		execve(a, argv + 1, environ);
+		return report(-1);
+	}
+	if (!strcmp(what, "ptrace"))
+		return report(ptrace(PTRACE_SEIZE, atoi(a), 0, 0));
+	if (!strcmp(what, "fork"))
+		return report(try_fork(atoi(a)));
+	if (!strcmp(what, "write-file"))
+		return report(try_write(a, atol(b)));
+	if (!strcmp(what, "mmap"))
+		return report(mmap(0, (size_t)atoll(a), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) == MAP_FAILED ? -1 : 0);
+	if (!strcmp(what, "mmap-data")) // counted by RLIMIT_DATA: private and writable
+		return report(mmap(0, (size_t)atoll(a), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) == MAP_FAILED ? -1 : 0);
+	if (!strcmp(what, "open-many")) {
+		int n = 0;
+		while (n < atoi(a) && open("/", O_RDONLY | O_CLOEXEC) >= 0)
+			n++;
+		return report(n < atoi(a) ? -1 : n);
+	}
+	if (!strcmp(what, "kill"))
+		return report(kill(atoi(a), atoi(b)));
+	if (!strcmp(what, "chown"))
+		return report(chown(a, (uid_t)atol(b), (gid_t)-1));
+	if (!strcmp(what, "mount"))
+		return report(unshare(CLONE_NEWNS) ? -1 : mount("none", a, "tmpfs", 0, ""));
+	if (!strcmp(what, "chroot"))
+		return report(chroot(a));
+	if (!strcmp(what, "raise"))
+		return report(raise_capability(atoi(a)));
+	if (!strcmp(what, "ambient-raise"))
+		return report(prctl(47, 2 /* RAISE */, atoi(a), 0, 0));
+	if (!strcmp(what, "bounding-drop"))
+		return report(prctl(PR_CAPBSET_DROP, atoi(a), 0, 0, 0));
+	if (!strcmp(what, "securebits"))
+		return report(prctl(PR_SET_SECUREBITS, strtoul(a, 0, 0), 0, 0, 0));
+	if (!strcmp(what, "keepcaps"))
+		return report(prctl(PR_SET_KEEPCAPS, atoi(a), 0, 0, 0));
+	if (!strcmp(what, "setrlimit")) {
+		uint64_t l[2] = {strtoull(b, 0, 0), strtoull(b, 0, 0)};
+		return report(syscall(SYS_prlimit64, 0, atoi(a), l, 0));
+	}
+	if (!strcmp(what, "nice"))
+		return report(setpriority(PRIO_PROCESS, 0, atoi(a)));
+	if (!strcmp(what, "key-search"))
+		return report(syscall(SYS_keyctl, 10 /* SEARCH */, -3, "user", a, 0));
+	if (!strcmp(what, "chdir"))
+		return report(chdir(a));
+	if (!strcmp(what, "stat")) {
+		struct stat st;
+		return report(stat(a, &st));
+	}
+	if (!strcmp(what, "statfs")) { // the type of the file system, as the kernel numbers it
+		struct statfs fs;
+		return report(statfs(a, &fs) ? -1 : (long)fs.f_type);
+	}
+	if (!strcmp(what, "sysv")) { // is a process there
+		return report(kill(atoi(a), 0));
+	}
+	if (!strcmp(what, "drop-to")) {
+		if (drop_all(strtoull(a, 0, 16)))
+			return report(-1);
+		if (argc > 2) {
+			execve(b, argv + 2, environ);
+			return report(-1);
+		}
+		state(argv);
+		return 0;
+	}
+	if (!strcmp(what, "read-stdin")) {
+		char buf[4096];
+		ssize_t n = read(0, buf, sizeof buf - 1);
+		buf[n > 0 ? n : 0] = 0;
+		acted = buf;
+		return report(n);
+	}
+	if (!strcmp(what, "write-fd"))
+		return report(write(atoi(a), b, strlen(b)));
+	fprintf(stderr, "probe: unknown act %s\n", what);
+	return 99;
+}
+
+// ---- a daemon which takes signals
+
+static int notes;
+static volatile sig_atomic_t end_status;
+
+static void note(const char *s) { if (write(notes, s, strlen(s)) < 0) _exit(98); }
+
+static void got(int s)
+{
+	switch (s) {
+	case SIGHUP: note("HUP\n"); return;
+	case SIGUSR1: note("USR1\n"); return;
+	case SIGUSR2: note("USR2\n"); return;
+	case SIGINT: note("INT\n"); return;
+	case SIGTERM: note("TERM\n"); _exit(end_status);
+	}
+}
+
+static int serve(const char *path, int status)
+{
+	static const int list[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGTERM};
+	char buf[64];
+	notes = open(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+	if (notes < 0)
+		return 97;
+	end_status = status;
+	for (unsigned i = 0; i < sizeof list / sizeof *list; i++)
+		signal(list[i], got);
+	snprintf(buf, sizeof buf, "ready %d %d\n", getpid(), getppid());
+	note(buf);
+	for (;;)
+		pause();
+}
+
+// orphan makes a grandchild whose parent ends, and waits until it is gone from
+// the table of processes: somebody above must reap it. It prints who took it.
+static int orphan(void)
+{
+	int p[2], taken[2];
+	char c;
+	if (pipe(p) || pipe(taken))
+		return 96;
+	pid_t middle = fork();
+	if (middle == 0) {
+		pid_t me = getpid();
+		if (fork() == 0) {
+			while (getppid() == me)
+				sched_yield();
+			int now = getppid();
+			if (write(taken[1], &now, sizeof now) != sizeof now)
+				_exit(1);
+			if (read(p[0], &c, 1) < 0)
+				_exit(1);
+			_exit(0);
+		}
+		_exit(0);
+	}
+	waitpid(middle, 0, 0);
+	int by = 0;
+	if (read(taken[0], &by, sizeof by) != sizeof by)
+		return 95;
+	// The grandchild has the next numbers; it is found as a child of the taker.
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", by, by);
+	int before = 0, after = 0;
+	for (const char *s = slurp(path); *s; s++)
+		before += *s == ' ' || !s[1];
+	close(p[1]);
+	if (write(p[1], "", 0) >= 0)
+		return 94;
+	do {
+		sched_yield();
+		after = 0;
+		for (const char *s = slurp(path); *s; s++)
+			after += *s == ' ' || !s[1];
+	} while (after >= before);
+	fprintf(out, "{\"taken_by\":%d,\"ppid\":%d,\"before\":%d,\"after\":%d}\n", by, getppid(), before, after);
+	return 0;
+}
+
+// ---- preparations
+
+static int fail(const char *what)
+{
+	fprintf(stderr, "probe: %s: %s\n", what, strerror(errno));
+	return 90;
+}
+
+static int with(char **argv)
+{
+	static char vars[16][4096];
+	uint64_t all = ~0ull;
+	int nvars = 0;
+	char *argv0 = 0;
+	for (; *argv && strcmp(*argv, "--"); argv++) {
+		char *what = *argv, *v = strchr(*argv, '=');
+		if (v)
+			*v++ = 0;
+		if (!strcmp(what, "ignore")) { // every signal, or one
+			for (int s = 1; s <= 64; s++) {
+				struct kernel_sigaction a = {.handler = (void *)SIG_IGN};
+				if (!v || atoi(v) == s)
+					syscall(SYS_rt_sigaction, s, &a, 0, 8);
+			}
+		} else if (!strcmp(what, "block")) {
+			uint64_t set = v ? 1ull << (atoi(v) - 1) : all;
+			syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, 0, 8);
+		} else if (!strcmp(what, "close")) {
+			close(atoi(v));
+		} else if (!strcmp(what, "open")) { // FD:PATH
+			char *path = strchr(v, ':');
+			*path++ = 0;
+			int fd = open(path, O_RDONLY);
+			if (fd < 0 || dup2(fd, atoi(v)) < 0)
+				return fail(path);
+			if (fd != atoi(v))
+				close(fd);
+		} else if (!strcmp(what, "rlimit")) { // N:SOFT:HARD
+			unsigned n;
+			unsigned long long soft, hard;
+			sscanf(v, "%u:%llu:%llu", &n, &soft, &hard);
+			uint64_t l[2] = {soft, hard};
+			if (syscall(SYS_prlimit64, 0, n, l, 0))
+				return fail("prlimit");
+		} else if (!strcmp(what, "groups")) {
+			gid_t list[64];
+			int n = 0;
+			for (char *s = strtok(v, ","); s; s = strtok(0, ","))
+				list[n++] = (gid_t)atol(s);
+			if (setgroups((size_t)n, list))
+				return fail("setgroups");
+		} else if (!strcmp(what, "gid")) {
+			if (setresgid((gid_t)atol(v), (gid_t)atol(v), (gid_t)atol(v)))
+				return fail("setresgid");
+		} else if (!strcmp(what, "uid")) {
+			if (setresuid((uid_t)atol(v), (uid_t)atol(v), (uid_t)atol(v)))
+				return fail("setresuid");
+		} else if (!strcmp(what, "inheritable")) { // all that is permitted
+			struct { uint32_t version; int pid; } head = {0x20080522, 0};
+			struct { uint32_t e, p, i; } data[2];
+			if (syscall(SYS_capget, &head, data))
+				return fail("capget");
+			head.pid = 0;
+			data[0].i = data[0].p;
+			data[1].i = data[1].p;
+			if (syscall(SYS_capset, &head, data))
+				return fail("capset");
+		} else if (!strcmp(what, "without")) { // capabilities taken from all sets
+			struct { uint32_t version; int pid; } head = {0x20080522, 0};
+			struct { uint32_t e, p, i; } data[2];
+			for (char *s = strtok(v, ","); s; s = strtok(0, ",")) {
+				int c = atoi(s);
+				if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0))
+					return fail("PR_CAPBSET_DROP");
+				if (syscall(SYS_capget, &head, data))
+					return fail("capget");
+				head.pid = 0;
+				data[c / 32].e &= ~(1u << c % 32);
+				data[c / 32].p &= ~(1u << c % 32);
+				data[c / 32].i &= ~(1u << c % 32);
+				if (c != 8 && syscall(SYS_capset, &head, data))
+					return fail("capset");
+			}
+		} else if (!strcmp(what, "affinity")) {
+			uint64_t m = strtoull(v, 0, 16);
+			if (syscall(SYS_sched_setaffinity, 0, 8, &m))
+				return fail("sched_setaffinity");
+		} else if (!strcmp(what, "securebits")) {
+			if (prctl(PR_SET_SECUREBITS, strtoul(v, 0, 0), 0, 0, 0))
+				return fail("PR_SET_SECUREBITS");
+		} else if (!strcmp(what, "umask")) {
+			umask((mode_t)strtoul(v, 0, 8));
+		} else if (!strcmp(what, "chdir")) {
+			if (chdir(v))
+				return fail(v);
+		} else if (!strcmp(what, "chroot")) {
+			if (chroot(v) || chdir("/"))
+				return fail(v);
+		} else if (!strcmp(what, "setsid")) {
+			if (setsid() < 0)
+				return fail("setsid");
+		} else if (!strcmp(what, "session-key")) { // a new session keyring with one key
+			if (syscall(SYS_keyctl, 1 /* JOIN_SESSION_KEYRING */, 0) < 0 || syscall(SYS_add_key, "user", v, "secret", 6, -3) < 0)
+				return fail("add_key");
+		} else if (!strcmp(what, "listen")) { // LISTEN_PID is this process, or v's
+			snprintf(vars[nvars], sizeof *vars, "LISTEN_PID=%d", v && *v ? atoi(v) : getpid());
+			putenv(vars[nvars++]);
+		} else if (!strcmp(what, "env")) {
+			putenv(v);
+		} else if (!strcmp(what, "environ")) { // exactly the NUL-separated strings of a file
+			int fd = open(v, O_RDONLY | O_CLOEXEC);
+			struct stat st;
+			if (fd < 0 || fstat(fd, &st))
+				return fail(v);
+			char *buf = calloc(1, (size_t)st.st_size + 1), **list = calloc((size_t)st.st_size + 2, sizeof *list);
+			int n = 0;
+			if (read(fd, buf, (size_t)st.st_size) != st.st_size)
+				return fail(v);
+			close(fd);
+			for (char *s = buf; s < buf + st.st_size; s += strlen(s) + 1)
+				list[n++] = s;
+			environ = list;
+		} else if (!strcmp(what, "argv0")) {
+			argv0 = v;
+		} else if (!strcmp(what, "noargv")) {
+			char *none[] = {0};
+			execve(argv[2], none, environ);
+			return fail(argv[2]);
+		} else {
+			fprintf(stderr, "probe: unknown preparation %s\n", what);
+			return 90;
+		}
+	}
+	if (!*argv || !argv[1])
+		return 90;
+	argv++;
+	char *path = argv[0];
+	if (argv0)
+		argv[0] = argv0;
+	execve(path, argv, environ);
+	return fail(path);
+}
+
+int main(int argc, char **argv)
+{
+	static char buffer[1 << 16];
+	int first = 1;
+	out = stdout;
+	if (argc > 1 && !strncmp(argv[1], "--out=", 6)) {
+		out = fopen(argv[1] + 6, "we");
+		if (!out)
+			return fail(argv[1] + 6);
+		first = 2;
+	}
+	setvbuf(out, buffer, _IOFBF, sizeof buffer);
+	int code = 0;
+	if (argc > first + 1 && !strcmp(argv[first], "try"))
+		code = act(argc - first - 1, argv + first + 1);
+	else if (argc > first && !strcmp(argv[first], "with"))
+		return with(argv + first + 1);
+	else if (argc > first + 2 && !strcmp(argv[first], "serve"))
+		return serve(argv[first + 1], atoi(argv[first + 2]));
+	else if (argc > first && !strcmp(argv[first], "orphan"))
+		code = orphan();
+	else if (argc > first + 1 && !strcmp(argv[first], "exit"))
+		return atoi(argv[first + 1]);
+	else if (argc > first + 1 && !strcmp(argv[first], "die"))
+		return raise(atoi(argv[first + 1]));
+	else
+		state(argv);
+	return fflush(out) ? 93 : code;
+}

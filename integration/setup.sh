@@ -1,0 +1,106 @@
+#!/bin/sh
+# setup.sh demo|test|bench: installs the Debian packages which that needs and
+# which are missing, and names them before it does. Without root or apt-get it
+# installs nothing and lists what is missing; what needs it then says so itself.
+set -eu
+cd "$(dirname "$0")/.."
+
+# A package, and a file or command by which it shows.
+demo='bind9:named bind9-dnsutils:dig libcap2-bin:capsh iproute2:ip musl-tools:musl-gcc'
+bench='musl-tools:musl-gcc runit:chpst gosu:gosu'
+test="$demo strace:strace bubblewrap:bwrap runit:chpst s6:s6-svc gosu:gosu"
+
+case ${1-} in
+demo) wanted=$demo ;;
+bench) wanted=$bench ;;
+test) wanted=$test ;;
+*)
+	echo "usage: setup.sh demo|test|bench" >&2
+	exit 64
+	;;
+esac
+
+PATH=$PATH:/usr/sbin:/sbin
+missing=
+for pair in $wanted; do
+	command -v "${pair#*:}" >/dev/null 2>&1 || missing="$missing ${pair%%:*}"
+done
+
+# OpenRC is unpacked, not installed: its package conflicts with sysv-rc and moves
+# the machine's services into runlevels of its own.
+openrc=
+if [ "$1" = test ] && ! command -v supervise-daemon >/dev/null 2>&1 && ! [ -x bin/peers/openrc/sbin/supervise-daemon ]; then
+	openrc='openrc librc1 libeinfo1'
+fi
+
+if [ -z "$missing$openrc" ]; then
+	echo "setup: nothing to install for $1"
+	exit 0
+fi
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+	echo "setup: missing for $1:$missing${openrc:+ openrc}"
+	echo "setup: nothing is installed, as this $([ "$(id -u)" = 0 ] && echo 'machine has no apt-get' || echo 'is not root'); what needs them is skipped, and says so"
+	exit 0
+fi
+
+# What a package's installation would start must not run: hardrun is to use port
+# 53, not Debian's own named. This file is Debian's way to say so; one that is
+# there already is left alone, as its owner has decided.
+policy=/usr/sbin/policy-rc.d
+ours=
+if [ -n "$missing" ] && ! [ -e "$policy" ]; then
+	ours=$policy
+fi
+# Invoked by trap.
+# shellcheck disable=SC2329
+cleanup() {
+	if [ -n "$ours" ]; then
+		rm -f "$ours"
+	fi
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+export DEBIAN_FRONTEND=noninteractive
+echo "setup: for $1, these Debian packages are missing:$missing${openrc:+ openrc (unpacked below bin/peers, not installed)}"
+if ! apt-get update -qq; then
+	echo "setup: apt-get update failed; the lists that are here are used"
+fi
+
+if [ -n "$missing" ]; then
+	echo "setup: apt-get install --no-install-recommends$missing"
+	if [ -n "$ours" ]; then
+		echo "setup: no service is started by that ($policy says so until it is done)"
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+	fi
+	# Package names are words.
+	# shellcheck disable=SC2086
+	apt-get install -y -qq --no-install-recommends $missing
+	case " $missing " in
+	*' bind9 '*)
+		# A package enables its service for the next boot; nobody asked for a name server.
+		echo "setup: bind9's own service is disabled, so that it does not start at the next boot, either"
+		update-rc.d named disable >/dev/null 2>&1 || echo "setup: update-rc.d named disable failed: see to it if this machine is to be rebooted"
+		;;
+	esac
+fi
+
+if [ -n "$openrc" ]; then
+	mkdir -p bin/peers
+	work=$(mktemp -d bin/peers/new.XXXXXX)
+	chmod 755 "$work"
+	# apt-get download drops its privileges for a user that must be able to write here.
+	# shellcheck disable=SC2086
+	if (cd "$work" && apt-get download -qq -o APT::Sandbox::User=root $openrc) &&
+		for deb in "$work"/*.deb; do dpkg-deb -x "$deb" "$work/root" || exit 1; done; then
+		rm -rf bin/peers/openrc
+		mv "$work/root" bin/peers/openrc
+		echo "setup: OpenRC is unpacked in bin/peers/openrc"
+	else
+		echo "setup: OpenRC could not be fetched; its tests are skipped, and say so"
+	fi
+	rm -rf "$work"
+fi

@@ -29,7 +29,7 @@ done
 # OpenRC is unpacked, not installed: its package conflicts with sysv-rc and moves
 # the machine's services into runlevels of its own.
 openrc=
-if [ "$1" = test ] && ! command -v supervise-daemon >/dev/null 2>&1 && ! [ -x bin/peers/openrc/sbin/supervise-daemon ]; then
+if [ "$1" = test ] && ! command -v supervise-daemon >/dev/null 2>&1 && ! [ -x bin/peers/openrc/usr/sbin/supervise-daemon ]; then
 	openrc='openrc librc1 libeinfo1'
 fi
 
@@ -91,13 +91,20 @@ fi
 if [ -n "$openrc" ]; then
 	mkdir -p bin/peers
 	work=$(mktemp -d bin/peers/new.XXXXXX)
-	chmod 755 "$work"
-	# apt-get download drops its privileges for a user that must be able to write here.
-	# shellcheck disable=SC2086
-	if (cd "$work" && apt-get download -qq -o APT::Sandbox::User=root $openrc) &&
-		for deb in "$work"/*.deb; do dpkg-deb -x "$deb" "$work/root" || exit 1; done; then
-		rm -rf bin/peers/openrc
-		mv "$work/root" bin/peers/openrc
+	unpack() {
+		# apt-get would drop its rights for a user who cannot write here.
+		# shellcheck disable=SC2086
+		(cd "$work" && apt-get download -qq -o APT::Sandbox::User=root $openrc) || return 1
+		for deb in "$work"/*.deb; do
+			dpkg-deb -x "$deb" "$work/root" || return 1
+		done
+		# The tests lay this over /usr, where Debian keeps /lib, /bin and /sbin.
+		for dir in bin sbin lib; do
+			mkdir -p "$work/root/usr/$dir" && cp -a "$work/root/$dir/." "$work/root/usr/$dir/" && rm -r "${work:?}/root/$dir" || return 1
+		done
+		rm -rf bin/peers/openrc && mv "$work/root" bin/peers/openrc
+	}
+	if unpack; then
 		echo "setup: OpenRC is unpacked in bin/peers/openrc"
 	else
 		echo "setup: OpenRC could not be fetched; its tests are skipped, and say so"

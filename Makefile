@@ -10,10 +10,12 @@
 GO      ?= go
 PREFIX  ?= /usr/local
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
-TAGS    := osusergo,netgo,urfave_cli_no_docs,urfave_cli_no_suggest
+TAGS    := osusergo,netgo
 MUSL    := $(shell command -v musl-gcc 2>/dev/null)
 CC_USED := $(if $(MUSL),musl-gcc,$(if $(filter default,$(origin CC)),gcc,$(CC)))
-LDFLAGS := -s -w -linkmode external -extldflags "-static" -X main.Version=$(VERSION)
+STRIP   ?= -s -w
+OUT     ?= bin/hardrun
+LDFLAGS := $(STRIP) -linkmode external -extldflags "-static" -X main.Version=$(VERSION)
 FUZZTIME ?= 20s
 
 .PHONY: all build demo test lint fuzz bench generate install clean setup
@@ -21,9 +23,9 @@ FUZZTIME ?= 20s
 all: build
 
 build:
-	@echo "building bin/hardrun, static, with $(CC_USED)$(if $(MUSL),, (musl-gcc is not here: static glibc starts 0.5 ms slower))"
-	@mkdir -p bin
-	CC=$(CC_USED) CGO_ENABLED=1 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/hardrun ./cmd/hardrun
+	@echo "building $(OUT), static, with $(CC_USED)$(if $(MUSL),, (musl-gcc is not here: static glibc starts 0.5 ms slower))"
+	@mkdir -p $(dir $(OUT))
+	CC=$(CC_USED) CGO_ENABLED=1 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(OUT) ./cmd/hardrun
 
 setup:
 	@sh integration/setup.sh $(SETUP)

@@ -73,7 +73,15 @@ complete -F _hardrun hardrun
 }
 
 // shellWords are the subcommands that are built.
-func shellWords() string { return "plan cage directives completion version help" }
+func shellWords() string {
+	var words []string
+	for _, c := range commands() {
+		if c.run != nil {
+			words = append(words, c.word)
+		}
+	}
+	return strings.Join(words, " ")
+}
 
 func zshCompletion() string {
 	var b strings.Builder

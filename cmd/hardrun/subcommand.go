@@ -6,46 +6,56 @@ import (
 	"strings"
 
 	"github.com/hardrun/hardrun/policy"
-	"github.com/urfave/cli/v2"
 )
 
-// reserved are the subcommand words: the first argument alone can be one.
-// `hardrun -- plan` runs a program called plan.
-var reserved = [...]string{"plan", "security", "inspect", "cage", "directives", "syscalls", "completion", "version", "help", "learn", "convert"}
+// command is a subcommand: its word, what it does, and the function, nil for a
+// word that is reserved and not built yet.
+type command struct {
+	word, use, does string
+	run             func(args []string) int
+}
+
+// commands are the subcommand words. They are reserved from the start, so that
+// a launch line of today means the same tomorrow; the first argument alone can
+// be one, and `hardrun -- plan` runs a program called plan.
+func commands() []command {
+	return []command{
+		{"plan", "[--json] [--for=root|self] [OPTION]... COMMAND", "print the ordered steps of a launch, and why each is there", planCommand},
+		{"cage", "DIR [--user=U] -- COMMAND", "copy what a command needs into a root directory", func(a []string) int { return cageCommand(a, os.Stdout, os.Stderr) }},
+		{"directives", "[NAME]", "list every directive, or explain one", directivesCommand},
+		{"completion", "bash|zsh|fish", "print a completion script", completionCommand},
+		{"version", "", "print the version, the reference, and how it was built", versionCommand},
+		{"help", "", "print this", func([]string) int { return help() }},
+		{word: "security"}, {word: "inspect"}, {word: "syscalls"}, {word: "learn"}, {word: "convert"},
+	}
+}
 
 func isSubcommand(word string) bool {
-	for _, w := range reserved {
-		if w == word {
+	for _, c := range commands() {
+		if c.word == word {
 			return true
 		}
 	}
 	return false
 }
 
-// subcommand runs one through urfave/cli: help and completion come from the
-// table of directives.
+// subcommand runs the one that args begins with.
 func subcommand(args []string) int {
-	code := 0
-	app := application(&code)
-	if app.Command(args[0]) == nil {
-		return usage(args[0] + ": a subcommand of hardrun that is reserved, and not built yet")
+	for _, c := range commands() {
+		switch {
+		case c.word != args[0]:
+		case c.run == nil:
+			return usage(c.word + ": reserved for a subcommand that is not built yet (a program of that name: hardrun -- " + c.word + ")")
+		case len(args) > 1 && (args[1] == "--help" || args[1] == "-h"):
+			return out("hardrun " + strings.TrimSpace(c.word+" "+c.use) + "\n" + c.does + "\n")
+		default:
+			return c.run(args[1:])
+		}
 	}
-	if err := app.Run(append([]string{"hardrun"}, args...)); err != nil {
-		return usage(args[0] + ": " + err.Error())
-	}
-	return code
+	return usage("unknown subcommand " + args[0])
 }
 
-func help() int {
-	code := 0
-	app := application(&code)
-	if err := app.Run([]string{"hardrun", "help"}); err != nil {
-		return usage(err.Error())
-	}
-	return code
-}
-
-const helpTemplate = `hardrun: systemd's sandbox for every machine and container that has no systemd
+const helpHead = `hardrun: systemd's sandbox for every machine and container that has no systemd
 
   hardrun [OPTION]... [--] COMMAND [ARG]...   confine, then exec COMMAND (same PID)
   hardrun plan [OPTION]... COMMAND [ARG]...   print the ordered steps, do nothing
@@ -55,70 +65,81 @@ examples
   hardrun -u app --no-new-privs --limit-nofile=1024 -- /usr/bin/app
   exec hardrun -u redis -- "$0" "$@"          in a container's entrypoint
 
-subcommands{{range .VisibleCommands}}
-  {{.Name | printf "%-14s"}}{{.Usage}}{{end}}
-
-options (every directive is one: NoNewPrivileges= is --no-new-privileges, and
--p NoNewPrivileges=yes; "hardrun directives NAME" tells more){{range .VisibleFlags}}
-  {{.}}{{end}}
-
-A step that fails names its directive and the system call, and the daemon is not
-started; the exit status is systemd's number for it (200 to 242), 64 for usage.
+subcommands
 `
 
-// tableFlag shows a row of the table in help; the launch line is parsed by hand.
-type tableFlag struct{ d *policy.Directive }
+const helpTail = `
+Every directive is an option (NoNewPrivileges= is --no-new-privileges) and a
+property (-p NoNewPrivileges=yes); "hardrun directives NAME" tells more of one.
+A step that fails names its directive and the system call, and the daemon is not
+started; the exit status is then systemd's number for it (200 to 242), or 64 for
+a command line that cannot be meant.
+`
 
-func (f tableFlag) String() string {
-	left := "    --" + f.d.Option
-	if f.d.Short != "" {
-		left = "-" + f.d.Short + ", --" + f.d.Option
-	}
-	if f.d.Arg != "" && !boolean(f.d) {
-		left += "=" + f.d.Arg
-	}
-	if len(left) > 34 {
-		return left + "\n" + strings.Repeat(" ", 36) + f.d.Doc
-	}
-	return pad(left, 34) + f.d.Doc
+// helpGroups is how a person looks for an option.
+var helpGroups = [...]struct {
+	title string
+	names []string
+}{
+	{"who the daemon is", []string{"User", "Group", "SupplementaryGroups", "SetLoginEnvironment"}},
+	{"what it may", []string{"Caps", "CapabilityBoundingSet", "AmbientCapabilities", "SecureBits", "NoNewPrivileges", "SELinuxContext", "AppArmorProfile", "SmackProcessLabel", "KeyringMode"}},
+	{"what it sees", []string{"Chroot", "RootDirectory", "WorkingDirectory", "ExecSearchPath"}},
+	{"what it is started with", []string{"Env", "Environment", "EnvironmentFile", "PassEnvironment", "UnsetEnvironment", "ClearEnv", "StandardInput", "StandardOutput", "StandardError", "StandardInputText", "StandardInputData", "KeepFD", "IgnoreSIGPIPE", "UMask", "KeepTTY", "TTYPath", "TTYReset", "TTYVHangup", "TTYVTDisallocate", "TTYRows", "TTYColumns"}},
+	{"limits and scheduling", nil}, // all others of systemd's
+	{"hardrun itself", nil},        // all others of its own
 }
 
-func (tableFlag) Apply(*flagSet) error { return nil }
-func (f tableFlag) Names() []string    { return []string{f.d.Option} }
-func (tableFlag) IsSet() bool          { return false }
-func (tableFlag) IsVisible() bool      { return true }
-
-func application(code *int) *cli.App {
-	raw := func(name, use, args string, f func(args []string) int) *cli.Command {
-		return &cli.Command{
-			Name: name, Usage: use, ArgsUsage: args, SkipFlagParsing: true, HideHelp: true,
-			Action: func(c *cli.Context) error { *code = f(c.Args().Slice()); return nil },
+func help() int {
+	var b strings.Builder
+	b.WriteString(helpHead)
+	for _, c := range commands() {
+		if c.run != nil {
+			b.WriteString("  " + pad(c.word, 12) + c.does + "\n")
 		}
 	}
-	app := &cli.App{
-		Name: "hardrun", Usage: "systemd's sandbox without systemd", HideVersion: true, HideHelp: true,
-		HideHelpCommand: true, CustomAppHelpTemplate: helpTemplate, Writer: os.Stdout, ErrWriter: os.Stderr,
-	}
-	app.Commands = []*cli.Command{
-		raw("plan", "print the ordered steps of a launch, and why each is there", "[--json] [--for=root|self] [OPTION]... COMMAND", planCommand),
-		raw("cage", "copy what a command needs into a root directory", "DIR [--user=U] -- COMMAND", func(a []string) int { return cageCommand(a, os.Stdout, os.Stderr) }),
-		raw("directives", "list every directive, or explain one", "[NAME]", directivesCommand),
-		raw("completion", "print a completion script", "bash|zsh|fish", completionCommand),
-		raw("version", "print the version, the reference and how it was built", "", versionCommand),
-		raw("help", "print this", "", func([]string) int {
-			if err := cli.ShowAppHelp(cli.NewContext(app, nil, nil)); err != nil {
-				return usage(err.Error())
+	named := func(name string) bool {
+		for _, g := range helpGroups {
+			if contains(g.names, name) {
+				return true
 			}
-			return 0
-		}),
+		}
+		return false
 	}
-	for i := range policy.Directives {
-		d := policy.Directives[i]
-		if d.Support == policy.Applied && !d.NoOption {
-			app.Flags = append(app.Flags, tableFlag{d})
+	for i, g := range helpGroups {
+		b.WriteString("\n" + g.title + "\n")
+		for _, name := range g.names {
+			d := policy.Lookup(name)
+			if d == nil {
+				d = policy.Lookup("X-Hardrun-" + name)
+			}
+			if d != nil { // a test holds that all are there
+				b.WriteString(optionLine(d))
+			}
+		}
+		for _, d := range policy.Directives {
+			if g.names == nil && d.Support == policy.Applied && !d.NoOption && !named(d.Name) && d.Own == (i == len(helpGroups)-1) {
+				b.WriteString(optionLine(d))
+			}
 		}
 	}
-	return app
+	b.WriteString(helpTail)
+	return out(b.String())
+}
+
+// optionLine is a row of the table in help.
+func optionLine(d *policy.Directive) string {
+	left := "      --" + d.Option
+	if d.Short != "" {
+		left = "  -" + d.Short + ", --" + d.Option
+	}
+	if d.Arg != "" && !boolean(d) {
+		left += "=" + d.Arg
+	}
+	const column = 38
+	if len(left) > column-2 {
+		return left + "\n" + strings.Repeat(" ", column) + d.Doc + "\n"
+	}
+	return pad(left, column) + d.Doc + "\n"
 }
 
 // Version is set by the linker at a release.

@@ -1,6 +1,0 @@
-package main
-
-import "flag"
-
-// flagSet is what urfave/cli hands its flags.
-type flagSet = flag.FlagSet

@@ -1,0 +1,171 @@
+//go:build ignore
+
+// probe is the daemon of the fault matrix: it prints all that a launcher could
+// have left undone, one attribute a line, in a form that two runs can be
+// compared by. What differs from run to run (process numbers, serials of
+// keyrings, inodes of pipes) is not printed.
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+extern char **environ;
+
+struct kernel_sigaction {
+	void *handler;
+	unsigned long flags;
+	void *restorer;
+	uint64_t mask;
+};
+
+static long prctl5(long op, long a, long b) { return syscall(SYS_prctl, op, a, b, 0L, 0L); }
+
+static void ids(const char *name, long get, long setfs)
+{
+	uint32_t r = 7, e = 7, s = 7;
+	syscall(get, &r, &e, &s);
+	printf("%s: %u %u %u %u\n", name, r, e, s, (unsigned)syscall(setfs, -1L));
+}
+
+static void file(const char *name, const char *path)
+{
+	char text[256];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	text[n < 0 ? 0 : n] = 0;
+	text[strcspn(text, "\n")] = 0;
+	printf("%s: %s\n", name, n < 0 ? "-" : text);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void place(const char *name, const char *path)
+{
+	struct stat st;
+	if (stat(path, &st))
+		printf("%s: %s\n", name, strerror(errno));
+	else
+		printf("%s: %u:%u %llu\n", name, major(st.st_dev), minor(st.st_dev), (unsigned long long)st.st_ino);
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, 0, _IOFBF, 1 << 16); // one write: nothing is left half-printed
+	for (int i = 0; i < argc; i++)
+		printf("argument: %s\n", argv[i]);
+	char comm[32] = "";
+	syscall(SYS_prctl, 16L /* PR_GET_NAME */, comm, 0L, 0L, 0L);
+	printf("comm: %s\n", comm);
+
+	ids("uids", SYS_getresuid, SYS_setfsuid);
+	ids("gids", SYS_getresgid, SYS_setfsgid);
+	uint32_t groups[64];
+	long n = syscall(SYS_getgroups, 64L, groups);
+	printf("groups:");
+	for (long i = 0; i < n; i++)
+		printf(" %u", groups[i]);
+	printf("\n");
+
+	struct { uint32_t version; int pid; } head = {0x20080522, 0};
+	struct { uint32_t effective, permitted, inheritable; } caps[2] = {{0}};
+	uint64_t bounding = 0, ambient = 0;
+	syscall(SYS_capget, &head, caps);
+	for (long c = 0; c < 64; c++) {
+		if (prctl5(23 /* PR_CAPBSET_READ */, c, 0) == 1)
+			bounding |= 1ull << c;
+		if (prctl5(47 /* PR_CAP_AMBIENT */, 1, c) == 1)
+			ambient |= 1ull << c;
+	}
+#define JOIN(x) (unsigned long long)(caps[0].x | (uint64_t)caps[1].x << 32)
+	printf("inheritable: %016llx\n", JOIN(inheritable));
+	printf("permitted: %016llx\n", JOIN(permitted));
+	printf("effective: %016llx\n", JOIN(effective));
+	printf("bounding: %016llx\n", (unsigned long long)bounding);
+	printf("ambient: %016llx\n", (unsigned long long)ambient);
+	printf("securebits: %#lx\n", prctl5(27, 0, 0));
+	printf("no_new_privs: %ld\n", prctl5(39, 0, 0));
+	printf("seccomp: %ld\n", prctl5(21, 0, 0));
+	printf("dumpable: %ld\n", prctl5(3, 0, 0));
+
+	unsigned mask = umask(0);
+	printf("umask: %04o\n", mask);
+	for (int l = 0; l < 16; l++) {
+		uint64_t v[2] = {0};
+		if (syscall(SYS_prlimit64, 0L, (long)l, 0L, v))
+			printf("limit %d: %s\n", l, strerror(errno));
+		else
+			printf("limit %d: %lld %lld\n", l, (long long)v[0], (long long)v[1]);
+	}
+
+	uint64_t ignored = 0, caught = 0, blocked = 0;
+	for (long s = 1; s <= 64; s++) {
+		struct kernel_sigaction a = {0};
+		syscall(SYS_rt_sigaction, s, 0L, &a, 8L);
+		if (a.handler == SIG_IGN)
+			ignored |= 1ull << (s - 1);
+		else if (a.handler != SIG_DFL)
+			caught |= 1ull << (s - 1);
+	}
+	syscall(SYS_rt_sigprocmask, 0L, 0L, &blocked, 8L);
+	printf("signals: ignored %016llx caught %016llx blocked %016llx\n",
+	       (unsigned long long)ignored, (unsigned long long)caught, (unsigned long long)blocked);
+
+	char cwd[4096] = "";
+	long got = syscall(SYS_getcwd, cwd, sizeof cwd);
+	printf("cwd: %s\n", got < 0 ? strerror(errno) : cwd);
+	place("cwd is", ".");
+	place("root is", "/");
+	place("above root", "/..");
+
+	printf("nice: %ld\n", 20 - syscall(SYS_getpriority, 0L, 0L));
+	struct { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t priority; uint64_t runtime, deadline, period; } sched = {0};
+	syscall(SYS_sched_getattr, 0L, &sched, sizeof sched, 0L);
+	printf("scheduling: policy %u flags %llx priority %u\n", sched.policy, (unsigned long long)sched.flags, sched.priority);
+	uint64_t cpus[16] = {0};
+	long bytes = syscall(SYS_sched_getaffinity, 0L, sizeof cpus, cpus);
+	printf("affinity:");
+	for (long i = 0; i < bytes / 8; i++)
+		printf(" %llx", (unsigned long long)cpus[i]);
+	printf("\n");
+	printf("io: %#lx\n", syscall(SYS_ioprio_get, 1L, 0L));
+	printf("timer slack: %ld\n", prctl5(30, 0, 0));
+	printf("personality: %#lx\n", syscall(SYS_personality, 0xffffffffL));
+	printf("memory merge: %ld\n", prctl5(68, 0, 0));
+	printf("huge pages off: %ld\n", prctl5(42, 0, 0));
+	file("oom", "/proc/self/oom_score_adj");
+	file("core filter", "/proc/self/coredump_filter");
+
+	char ring[256] = "";
+	got = syscall(SYS_keyctl, 6L /* KEYCTL_DESCRIBE */, -3L /* KEY_SPEC_SESSION_KEYRING */, ring, sizeof ring - 1, 0L);
+	printf("keyring: %s\n", got < 0 ? strerror(errno) : ring);
+
+	for (int fd = 0; fd < 4096; fd++) {
+		int flags = fcntl(fd, F_GETFL);
+		struct stat st;
+		if (flags < 0)
+			continue;
+		printf("descriptor %d: mode %#x", fd, flags & (O_ACCMODE | O_APPEND | O_NONBLOCK));
+		if (fstat(fd, &st))
+			printf(" %s", strerror(errno));
+		else if (S_ISCHR(st.st_mode))
+			printf(" device %u:%u", major(st.st_rdev), minor(st.st_rdev));
+		else
+			printf(" type %o", st.st_mode & S_IFMT);
+		printf("\n");
+	}
+	for (char **e = environ; *e; e++)
+		printf("environment: %s\n", *e);
+	printf("end\n");
+	return fflush(stdout) ? 99 : 0;
+}

@@ -55,6 +55,10 @@ func TestNearest(t *testing.T) {
 		{"cap_chwon", "cap_chown"},
 		{"CAP_SYS_PTRAC", "cap_sys_ptrace"},
 		{"cap_setgids", "cap_setgid"},
+		{"dac_read_serch", "cap_dac_read_search"},
+		{"linux_immmutable", "cap_linux_immutable"},
+		{"cap_bpf_x", "cap_bpf"},
+		{"aud", "cap_audit_read"},
 		{"zzz", ""},
 		{"", ""},
 		{"cap_", ""},
@@ -130,6 +134,7 @@ func TestParseSet(t *testing.T) {
 	}{
 		{"two", "CAP_CHOWN CAP_KILL", 1<<0 | 1<<5, false},
 		{"without prefix", "chown\tKill", 1<<0 | 1<<5, false},
+		{"every blank", "CAP_CHOWN\nCAP_KILL\r\tCAP_FSETID", 1<<0 | 1<<4 | 1<<5, false},
 		{"twice", "CAP_CHOWN cap_chown", 1, false},
 		{"inverted", "~CAP_SYS_ADMIN", 1 << 21, true},
 		{"inverted, blank behind", " ~ CAP_SYS_ADMIN ", 1 << 21, true},

@@ -421,6 +421,9 @@ func (l *idList) slot(id uint32) *uint32 {
 	}
 }
 
+// lineBuffer is the longest line of passwd that is taken, and one byte.
+const lineBuffer = 16 << 10
+
 // lineReader reads a file line by line through one fixed buffer.
 type lineReader struct {
 	path       string
@@ -430,7 +433,7 @@ type lineReader struct {
 	start, end int // buf[start:end] is read and not yet given out
 	inLine     bool
 	eof        bool
-	buf        [16 << 10]byte
+	buf        []byte // lineBuffer bytes, which the kernel gives page by page as they are used
 }
 
 // maxFile bounds the time that a hostile or sparse file can take to less than
@@ -440,7 +443,7 @@ const maxFile = 32 << 20
 // openLines opens a regular file. O_NONBLOCK, as a fifo would hang the open;
 // O_NOCTTY, as a terminal would become ours.
 func openLines(path string) (*lineReader, error) {
-	r := lineReader{path: path}
+	r := lineReader{path: path, buf: make([]byte, lineBuffer)}
 	var err error
 	for {
 		r.fd, err = unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
@@ -512,7 +515,7 @@ func (r *lineReader) rest() (piece []byte, more bool, err error) {
 
 // fill reads what fits behind the bytes not yet given out.
 func (r *lineReader) fill() error {
-	r.end = copy(r.buf[:], r.buf[r.start:r.end])
+	r.end = copy(r.buf, r.buf[r.start:r.end])
 	r.start = 0
 	for {
 		n, err := unix.Read(r.fd, r.buf[r.end:])

@@ -287,7 +287,7 @@ func TestGroupsOf(t *testing.T) {
 // A group line has no greatest length: sites have groups of many thousands.
 // The member stands at every distance from the end of a buffer.
 func TestGroupsOfLongLine(t *testing.T) {
-	size := len(lineReader{}.buf)
+	size := lineBuffer
 	for _, length := range []int{size, 2 * size, 3*size + 1} {
 		for shift := -12; shift <= 12; shift++ {
 			many := strings.Repeat("m,", length/2) + strings.Repeat("n", 12+shift)
@@ -340,7 +340,7 @@ func TestLookupUserLongAndNUL(t *testing.T) {
 	const good = "www:x:33:33::/srv:/bin/sh"
 	want := User{"www", 33, 33, "/srv", "/bin/sh", true}
 	mib := strings.Repeat("a", 1<<20)
-	size := len(lineReader{}.buf)
+	size := lineBuffer
 	// A line and its newline fill the buffer, or are one byte longer.
 	before, after := "www:x:33:33:", ":/srv:/bin/sh"
 	fits := before + strings.Repeat("g", size-1-len(before)-len(after)) + after
@@ -651,7 +651,7 @@ func FuzzPasswd(f *testing.F) {
 		want, found := User{UID: id}, byID
 		for _, line := range bytes.Split(text, []byte("\n")) {
 			f := strings.Split(string(line), ":")
-			if len(f) != 7 || len(line) >= len(lineReader{}.buf) || bytes.ContainsRune(line, 0) {
+			if len(f) != 7 || len(line) >= lineBuffer || bytes.ContainsRune(line, 0) {
 				continue
 			}
 			uid, err1 := strconv.ParseUint(f[2], 10, 32)
@@ -704,7 +704,7 @@ func FuzzGroup(f *testing.F) {
 		first := true
 		for _, line := range bytes.Split(text, []byte("\n")) {
 			f := strings.Split(string(line), ":")
-			if len(f) != 4 || len(line) >= len(lineReader{}.buf) || bytes.ContainsRune(line, 0) ||
+			if len(f) != 4 || len(line) >= lineBuffer || bytes.ContainsRune(line, 0) ||
 				f[0] == "" || strings.ContainsRune("+-#", rune(f[0][0])) || !plainID(f[2]) {
 				continue
 			}

@@ -38,6 +38,7 @@ type compiler struct {
 	setCaps  bool // the three sets of capset(2) are set exactly
 	bits     caps.SecureBits
 	nnp      bool
+	replaced [3]bool // standard streams that are connected anew
 }
 
 // Compile makes the plan for a policy on a machine. It is pure: the same policy
@@ -320,9 +321,8 @@ func (c *compiler) ending() {
 		name, from = "IgnoreSIGPIPE", p.IgnoreSIGPIPE.From
 	}
 	c.add(StageSignals, signals, name, from, ExitSignals)
-	streams := [3]bool{p.StandardInput.Set, p.StandardOutput.Set, p.StandardError.Set}
 	for fd := range 3 {
-		if env.Closed>>fd&1 == 1 && !streams[fd] {
+		if env.Closed>>fd&1 == 1 && !c.replaced[fd] {
 			c.add(StageStandard, process.CloseStandard{FD: fd}, "", policy.Origin{}, ExitFDs)
 		}
 	}

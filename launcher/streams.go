@@ -109,6 +109,7 @@ func (c *compiler) stream(fd int, s policy.Opt[policy.Stream], set [3]policy.Opt
 		return
 	}
 	step.What = what
+	c.replaced[fd] = true
 	c.add(StageStreams, step, name, s.From, streamExit[fd])
 }
 

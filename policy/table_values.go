@@ -38,8 +38,14 @@ func modeText(mode uint32) string {
 	return "0000"[min(len(s), 4):] + s
 }
 
-func uint16Text(n uint16) string    { return strconv.Itoa(int(n)) }
-func nsecText(ns uint64) string     { return strconv.FormatUint(ns, 10) + "ns" }
+func uint16Text(n uint16) string { return strconv.Itoa(int(n)) }
+func nsecText(ns uint64) string {
+	if ns == process.Infinity {
+		return "infinity"
+	}
+	return strconv.FormatUint(ns, 10) + "ns"
+}
+
 func uniteMasks(a, b uint64) uint64 { return a | b }
 
 func uniteBits(a, b caps.SecureBits) caps.SecureBits { return a | b }

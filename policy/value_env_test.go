@@ -36,6 +36,8 @@ func TestParseEnvironmentLines(t *testing.T) {
 		{"Environment", "A=b FOO", `no "=" in "FOO"`},
 		{"Environment", "=b", `not the name of a variable: ""`},
 		{"Environment", "1A=b", `not the name of a variable: "1A"`},
+		{"Environment", "0=b", `not the name of a variable: "0"`},
+		{"Environment", "9A=b", `not the name of a variable: "9A"`},
 		{"Environment", "A-B=c", `not the name of a variable: "A-B"`},
 		{"Environment", "A.B=c", `not the name of a variable: "A.B"`},
 		{"Environment", "ü=c", `not the name of a variable: "ü"`},
@@ -99,6 +101,7 @@ func TestParseEnvironmentFile(t *testing.T) {
 		{"pieces", `A='a'"b" 'c'd e`, []string{"A=abcd e"}},
 		{"control codes", "A=\x01\x7f", []string{"A=\x01\x7f"}},
 		{"UTF-8", "A=grün\n", []string{"A=grün"}},
+		{"neighbours of noncharacters", "A=\ufdcf\ufdf0\ufffd", []string{"A=\ufdcf\ufdf0\ufffd"}},
 	} {
 		got, err := ParseEnvironmentFile([]byte(c.in))
 		if !slices.Equal(got, c.want) || err != nil {
@@ -111,6 +114,7 @@ func TestParseEnvironmentFile(t *testing.T) {
 		{"Latin-1", "A=b\n\nC=gr\xfcn", "line 3: not UTF-8"},
 		{"surrogate", "A=\xed\xa0\x80", "line 1: not UTF-8"},
 		{"byte order mark", "\ufeffA=b", "line 1: byte order mark"},
+		{"the last of a block of noncharacters", "A=\ufdef", "line 1: Unicode noncharacter"},
 		{"noncharacter", "A=\ufdd0", "line 1: Unicode noncharacter"},
 		{"last noncharacter", "A=\U0010ffff", "line 1: Unicode noncharacter"},
 		{"export", "A=b\nexport C=d\n", `line 2: not the name of a variable: "export C"`},

@@ -18,6 +18,7 @@ type streamWord struct {
 // syslog+console are the old names that systemd still takes for the journal.
 var (
 	inputWords = [...]streamWord{
+		{"inherit", StreamInherit}, // hardrun's own: a unit has no other word for the stream as it was given
 		{"null", StreamNull},
 		{"tty", StreamTTY},
 		{"tty-force", StreamTTYForce},

@@ -29,6 +29,7 @@ func TestParseStream(t *testing.T) {
 		{"fd:3", in, Stream{StreamFD, "3", "fd"}},
 
 		{"inherit", out, Stream{StreamInherit, "", "inherit"}},
+		{"inherit", in, Stream{StreamInherit, "", "inherit"}},
 		{"null", out, Stream{StreamNull, "", "null"}},
 		{"tty", out, Stream{StreamTTY, "", "tty"}},
 		{"journal", out, Stream{StreamLog, "", "journal"}},
@@ -42,6 +43,7 @@ func TestParseStream(t *testing.T) {
 		{"truncate:/a", out, Stream{StreamTruncate, "/a", "truncate"}},
 		{"socket", out, Stream{StreamSocket, "", "socket"}},
 		{"fd", out, Stream{StreamFD, "", "fd"}},
+		{"fd:" + strings.Repeat("x", 255), out, Stream{StreamFD, strings.Repeat("x", 255), "fd"}},
 		{"fd:a b", out, Stream{StreamFD, "a b", "fd"}},
 	} {
 		if got, err := ParseStream(c.s, c.input); got != c.want || err != nil {
@@ -55,7 +57,6 @@ func TestParseStream(t *testing.T) {
 	}{
 		{"", in, true},
 		{"", out, true},
-		{"inherit", in, true},
 		{"append:/a", in, true},
 		{"truncate:/a", in, true},
 		{"journal", in, true},

@@ -332,7 +332,7 @@ func (s *CloseDescriptors) look(proc int) error {
 	if err != nil {
 		return &os.PathError{Op: "open", Path: "/proc/self/fd", Err: err}
 	}
-	var buf [4096]byte
+	var buf [1024]byte
 	names := make([]string, 0, 32)
 	for {
 		n, err := unix.ReadDirent(dir, buf[:])

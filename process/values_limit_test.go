@@ -115,6 +115,9 @@ func TestParseLimit(t *testing.T) {
 		}
 	}
 	for _, n := range []int{-1, 16} {
+		if got := (Limit{1024, Infinity}).String(n); got != "1024:infinity" {
+			t.Errorf("a limit with the number %d prints as %q", n, got)
+		}
 		if _, err := ParseLimit(n, "1"); err == nil {
 			t.Errorf("ParseLimit(%d) is no error", n)
 		}

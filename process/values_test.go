@@ -109,6 +109,7 @@ func TestParseCoredumpFilter(t *testing.T) {
 		{"0", 0, "0"},
 		{"11", 0x11, "private-anonymous elf-headers"},
 		{"0x3 4", 0x7, "private-anonymous shared-anonymous private-file-backed"},
+		{"1FF", 0x1ff, "private-anonymous shared-anonymous private-file-backed shared-file-backed elf-headers private-huge shared-huge private-dax shared-dax"},
 		{"0XF", 0xf, "private-anonymous shared-anonymous private-file-backed shared-file-backed"},
 	} {
 		got, err := ParseCoredumpFilter(c.in)
@@ -195,7 +196,7 @@ func TestDistance(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"idel", "idle", 2}, {"same", "same", 0}} {
+	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"idel", "idle", 2}, {"same", "same", 0}, {"abcd", "abd", 1}, {"abxxxcd", "abcd", 3}} {
 		if got := distance(c.a, c.b); got != c.want {
 			t.Errorf("distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
 		}

@@ -14,6 +14,26 @@ import (
 	"github.com/hardrun/hardrun/row"
 )
 
+// The layout of a row is told twice, in Go and in C. These do not compile where
+// the two differ.
+var (
+	_ = [1]struct{}{}[unsafe.Sizeof(row.Row{})-C.sizeof_struct_hr_row]
+	_ = [1]struct{}{}[unsafe.Offsetof(row.Row{}.Form)-unsafe.Offsetof(C.struct_hr_row{}.form)]
+	_ = [1]struct{}{}[unsafe.Offsetof(row.Row{}.Text)-unsafe.Offsetof(C.struct_hr_row{}.text)]
+	_ = [1]struct{}{}[unsafe.Offsetof(row.Row{}.Tail)-unsafe.Offsetof(C.struct_hr_row{}.tail)]
+	_ = [1]struct{}{}[unsafe.Offsetof(row.Row{}.Want)-unsafe.Offsetof(C.struct_hr_row{}.want)]
+	_ = [1]struct{}{}[unsafe.Offsetof(row.Row{}.A)-unsafe.Offsetof(C.struct_hr_row{}.a)]
+	_ = [1]struct{}{}[row.Equal-C.HR_EQUAL]
+	_ = [1]struct{}{}[row.Same-C.HR_SAME]
+	_ = [1]struct{}{}[row.Line-C.HR_LINE]
+	_ = [1]struct{}{}[row.Last-C.HR_LAST]
+	_ = [1]struct{}{}[row.Tolerate-C.HR_TOLERATE]
+	_ = [1]struct{}{}[row.Weak-C.HR_WEAK]
+	_ = [1]struct{}{}[row.Waivable-C.HR_WAIVABLE]
+	_ = [1]struct{}{}[row.Optional-C.HR_OPTIONAL]
+	_ = [1]struct{}{}[row.FormText-C.HR_FORM_TEXT]
+)
+
 // canLaunch is whether this build can start a daemon.
 const canLaunch = true
 

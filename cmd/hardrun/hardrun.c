@@ -199,7 +199,8 @@ static const char *find_line(const char *key)
 // which lies leaves no text in which a line could be found.
 static long status(const struct hr_program *p)
 {
-	memset(status_text, POISON, sizeof status_text);
+	static long last = sizeof status_text; // the rest was never written to
+	memset(status_text, POISON, (size_t)last);
 	status_text[sizeof status_text - 1] = 0;
 	if (p->status_fd < 0)
 		return -ENOENT;
@@ -207,9 +208,11 @@ static long status(const struct hr_program *p)
 	do
 		n = call4(SYS_pread64, p->status_fd, ptr(status_text), sizeof status_text - 1, 0);
 	while (n == -EINTR);
-	if (n > 0)
-		status_text[n] = 0;
-	return n ? n : -EIO;
+	if (n <= 0)
+		return n ? n : -EIO;
+	last = n + 1;
+	status_text[n] = 0;
+	return n;
 }
 
 // signals sets all dispositions and reads them back. 0, or a negative errno;

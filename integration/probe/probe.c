@@ -41,6 +41,7 @@
 
 extern char **environ;
 static FILE *out;
+static int own = -1; // the descriptor of --out, which is not part of the state
 
 static const char *errname(int e)
 {
@@ -222,7 +223,7 @@ static void descriptors(void)
 		int flags = fcntl(fd, F_GETFD);
 		struct stat st;
 		char path[64];
-		if (flags < 0 || out == NULL || fileno(out) == fd && fd > 2 || fstat(fd, &st))
+		if (flags < 0 || fd == own || fstat(fd, &st))
 			continue;
 		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 		fprintf(out, "%s{\"fd\":%d,\"cloexec\":%d,\"flags\":%d,\"mode\":\"%o\",\"rdev\":\"%u:%u\",\"ino\":%llu,\"target\":", first ? "" : ",", fd,
@@ -540,9 +541,6 @@ static int act(int argc, char **argv)
 		struct statfs fs;
 		return report(statfs(a, &fs) ? -1 : (long)fs.f_type);
 	}
-	if (!strcmp(what, "sysv")) { // is a process there
-		return report(kill(atoi(a), 0));
-	}
 	if (!strcmp(what, "drop-to")) {
 		if (drop_all(strtoull(a, 0, 16)))
 			return report(-1);
@@ -601,12 +599,12 @@ static int serve(const char *path, int status)
 }
 
 // orphan makes a grandchild whose parent ends, and waits until it is gone from
-// the table of processes: somebody above must reap it. It prints who took it.
+// the table of processes: somebody above must take and reap it. A zombie that
+// nobody reaps makes it wait for ever.
 static int orphan(void)
 {
-	int p[2], taken[2];
-	char c;
-	if (pipe(p) || pipe(taken))
+	int taken[2], news[2] = {0, 0};
+	if (pipe(taken))
 		return 96;
 	pid_t middle = fork();
 	if (middle == 0) {
@@ -614,35 +612,18 @@ static int orphan(void)
 		if (fork() == 0) {
 			while (getppid() == me)
 				sched_yield();
-			int now = getppid();
-			if (write(taken[1], &now, sizeof now) != sizeof now)
-				_exit(1);
-			if (read(p[0], &c, 1) < 0)
-				_exit(1);
-			_exit(0);
+			news[0] = getpid();
+			news[1] = getppid();
+			_exit(write(taken[1], news, sizeof news) != sizeof news);
 		}
 		_exit(0);
 	}
 	waitpid(middle, 0, 0);
-	int by = 0;
-	if (read(taken[0], &by, sizeof by) != sizeof by)
+	if (read(taken[0], news, sizeof news) != sizeof news)
 		return 95;
-	// The grandchild has the next numbers; it is found as a child of the taker.
-	char path[64];
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", by, by);
-	int before = 0, after = 0;
-	for (const char *s = slurp(path); *s; s++)
-		before += *s == ' ' || !s[1];
-	close(p[1]);
-	if (write(p[1], "", 0) >= 0)
-		return 94;
-	do {
+	while (!kill(news[0], 0))
 		sched_yield();
-		after = 0;
-		for (const char *s = slurp(path); *s; s++)
-			after += *s == ' ' || !s[1];
-	} while (after >= before);
-	fprintf(out, "{\"taken_by\":%d,\"ppid\":%d,\"before\":%d,\"after\":%d}\n", by, getppid(), before, after);
+	fprintf(out, "{\"taken_by\":%d,\"ppid\":%d,\"errno\":\"%s\"}\n", news[1], getppid(), errname(errno));
 	return 0;
 }
 
@@ -798,6 +779,7 @@ int main(int argc, char **argv)
 		out = fopen(argv[1] + 6, "we");
 		if (!out)
 			return fail(argv[1] + 6);
+		own = fileno(out);
 		first = 2;
 	}
 	setvbuf(out, buffer, _IOFBF, sizeof buffer);

@@ -3,6 +3,7 @@ module github.com/hardrun/hardrun
 go 1.26.0
 
 require (
+	golang.org/x/net v0.62.0
 	golang.org/x/sys v0.50.0
 	kernel.org/pub/linux/libs/security/libcap/cap v1.2.78
 )

@@ -3,23 +3,20 @@
 package integration
 
 import (
-	"bytes"
-	"errors"
+	"bufio"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The scripts of examples are run as they are: each in mount, process and network
 // namespaces of its own, where hardrun is in /usr/local/bin, the cage in
 // /srv/named, and port 53 free.
-
-const examplesInside = "HARDRUN_TEST_EXAMPLE"
 
 // examplesConfig has no ports but 53 on the loopback.
 const examplesConfig = `options {
@@ -111,19 +108,10 @@ var exampleScripts = map[string]exampleOf{
 	},
 }
 
+// TestExamples runs the scripts of examples as they are, each with a named that
+// has to answer: started twice, restarted, stopped, and started once more.
 func TestExamples(t *testing.T) {
-	if name := os.Getenv(examplesInside); name != "" {
-		exampleInside(t, exampleScripts[name])
-		return
-	}
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: namespaces, and the user bind")
-	}
-	binary := examplesBinary(t)
-	examples, err := filepath.Abs("../examples")
-	if err != nil {
-		t.Fatal(err)
-	}
+	requireRoot(t)
 	openrc, err := filepath.Abs("../bin/peers/openrc")
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +119,7 @@ func TestExamples(t *testing.T) {
 	for name, x := range exampleScripts {
 		t.Run(name, func(t *testing.T) {
 			overlay := ""
-			for _, tool := range append([]string{"named", "dig", "ip", "unshare", "mount"}, x.needs...) {
+			for _, tool := range append([]string{"named", "dig", "ip", "unshare", "nsenter"}, x.needs...) {
 				if _, err := exec.LookPath(tool); err == nil {
 					continue
 				}
@@ -140,110 +128,134 @@ func TestExamples(t *testing.T) {
 				}
 				overlay = openrc
 			}
-			cmd := exec.Command("unshare", "--net", "--mount", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
-				"sh", "-euc", examplesPrepare, "sh", binary, examples, overlay, os.Args[0])
-			cmd.Env = append(os.Environ(), examplesInside+"="+name)
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				t.Errorf("%v\n%s", err, out)
-			}
-			if !bytes.Contains(out, []byte("--- PASS: TestExamples")) {
-				t.Errorf("the test inside did not say that it passed:\n%s", out)
-			}
+			exampleRun(t, newExampleSpace(t, overlay), x)
 		})
 	}
 }
 
+func exampleRun(t *testing.T, s *exampleSpace, x exampleOf) {
+	// The recipe of examples/README.md.
+	s.sh(t, "hardrun cage /srv/named --user=bind -- named && mkdir -p /srv/named/etc/bind /srv/named/var/cache/bind && chown bind: /srv/named/var/cache/bind")
+	s.sh(t, "cat >/srv/named/etc/bind/named.conf <<'END'\n"+examplesConfig+"END\ncat >/srv/named/etc/bind/zone <<'END'\n"+examplesZone+"END\n")
+	s.sh(t, x.setup)
+
+	s.sh(t, x.start)
+	first := s.runs(t, x)
+	s.sh(t, x.again)
+	if again := s.runs(t, x); again != first {
+		t.Errorf("a second start: process %s, want %s as before", again, first)
+	}
+	s.count(t, "after a second start", 1)
+	s.sh(t, x.restart)
+	if second := s.runs(t, x); second == first {
+		t.Errorf("restart: process %s is the old one", second)
+	}
+	s.count(t, "after a restart", 1)
+	s.sh(t, x.stop)
+	s.sh(t, x.down)
+	s.count(t, "after a stop", 0)
+	s.sh(t, x.start)
+	s.runs(t, x)
+	s.sh(t, x.stop)
+	s.count(t, "after the last stop", 0)
+}
+
+// exampleSpace is mount, process, network and IPC namespaces, which end with the
+// first process in them, and that with the test.
+type exampleSpace struct{ enter []string }
+
 // examplesPrepare makes the places that the scripts name, in the private mount
-// namespace, and goes on as the test.
+// namespace, says so, and stays until its input ends.
 const examplesPrepare = `
-binary=$1 examples=$2 overlay=$3 test=$4
+binary=$1 examples=$2 overlay=$3
 ip link set lo up
 if [ -n "$overlay" ]; then
 	mount -t overlay -o "lowerdir=$overlay/usr:/usr" overlay /usr
 	mount -t overlay -o "lowerdir=$overlay/etc:/etc" overlay /etc
-	ldconfig -C /dev/null 2>/dev/null || true
-	export LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu
 fi
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=755 tmpfs /srv
-mkdir /srv/bin /srv/examples
+mkdir /srv/bin
 cp "$binary" /srv/bin/hardrun
-cp -r "$examples/." /srv/examples/
+cp -r "$examples" /srv/examples
 mount --bind /srv/bin /usr/local/bin
-exec "$test" -test.run='^TestExamples$' -test.v
+echo ready
+read end
 `
 
-func exampleInside(t *testing.T, x exampleOf) {
-	if err := os.Chdir("/srv/examples"); err != nil {
-		t.Fatal(err)
-	}
-	// The recipe of examples/README.md.
-	exampleSh(t, "hardrun cage /srv/named --user=bind -- named >/dev/null && mkdir -p /srv/named/etc/bind /srv/named/var/cache/bind && chown bind: /srv/named/var/cache/bind")
-	for name, text := range map[string]string{"named.conf": examplesConfig, "zone": examplesZone} {
-		if err := os.WriteFile("/srv/named/etc/bind/"+name, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	exampleSh(t, x.setup)
-
-	exampleSh(t, x.start)
-	first := exampleRuns(t, x)
-	exampleSh(t, x.again)
-	if again := exampleRuns(t, x); again != first {
-		t.Errorf("a second start: process %d, want %d as before", again, first)
-	}
-	if n := exampleCount(t); n != 1 {
-		t.Errorf("after a second start: %d processes called named, want 1", n)
-	}
-	exampleSh(t, x.restart)
-	second := exampleRuns(t, x)
-	if second == first {
-		t.Errorf("restart: process %d is the old one", second)
-	}
-	if n := exampleCount(t); n != 1 {
-		t.Errorf("after restart: %d processes called named, want 1", n)
-	}
-	exampleSh(t, x.stop)
-	exampleSh(t, x.down)
-	if n := exampleCount(t); n != 0 {
-		t.Errorf("after stop: %d processes called named, want 0", n)
-	}
-	exampleSh(t, x.start)
-	exampleRuns(t, x)
-	exampleSh(t, x.stop)
-	if n := exampleCount(t); n != 0 {
-		t.Errorf("after the last stop: %d processes called named, want 0", n)
-	}
-}
-
-// exampleRuns waits for an answer on port 53 and for the supervisor to know the
-// daemon, and shows that it is what was asked for. It answers its number.
-func exampleRuns(t *testing.T, x exampleOf) int {
-	t.Helper()
-	var answer []byte
-	var err error
-	for range 100 {
-		answer, err = exec.Command("dig", "@127.0.0.1", "+short", "+time=1", "+tries=1", "www.example.test").Output()
-		if err == nil && len(answer) > 0 {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	if string(answer) != "192.0.2.80\n" {
-		log, _ := os.ReadFile("/run/log") // may not be there
-		t.Fatalf("named answers %q, %v, want 192.0.2.80\n%s", answer, err, log)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(exampleSh(t, x.pid)))
+func newExampleSpace(t *testing.T, overlay string) *exampleSpace {
+	examples, err := filepath.Abs("../examples")
 	if err != nil {
 		t.Fatal(err)
 	}
-	proc := fmt.Sprintf("/proc/%d/", pid)
-	if comm := exampleRead(t, proc+"comm"); comm != "named\n" {
-		t.Fatalf("the supervisor's process %d is %q, want named", pid, comm)
+	cmd := exec.Command("unshare", "--net", "--mount", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
+		"sh", "-euc", examplesPrepare, "sh", hardrun, examples, overlay)
+	cmd.Stderr = os.Stderr
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	status := exampleRead(t, proc+"status")
-	uid, gid := strings.TrimSpace(exampleSh(t, "id -u bind")), strings.TrimSpace(exampleSh(t, "id -g bind"))
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := input.Close(); err != nil {
+			t.Error(err)
+		}
+		_ = cmd.Wait() // read answers 1 at the end of its input
+	})
+	if line, err := bufio.NewReader(output).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("the namespaces were not made: %q, %v", line, err)
+	}
+	// The shell is the one child of unshare.
+	pid := strings.TrimSpace(read(t, fmt.Sprintf("/proc/%d/task/%d/children", cmd.Process.Pid, cmd.Process.Pid)))
+	return &exampleSpace{[]string{"nsenter", "--target", pid, "--net", "--mount", "--ipc", "--pid"}}
+}
+
+// sh runs lines of a shell in the namespaces; they must succeed. It answers what
+// they print. Files, not pipes: a daemon that stays would hold a pipe open.
+func (s *exampleSpace) sh(t *testing.T, lines string) string {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	argv := append(slices.Clone(s.enter), "sh", "-c", "cd /srv/examples\n"+lines)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stdout, cmd.Stderr = file, file
+	cmd.Env = []string{"PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"}
+	err = cmd.Run()
+	if cerr := file.Close(); cerr != nil {
+		t.Fatal(cerr)
+	}
+	out := read(t, file.Name())
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", lines, err, out)
+	}
+	return out
+}
+
+// runs waits for an answer on port 53 and for the supervisor to know the daemon,
+// and shows that it is what was asked for. It answers its number.
+func (s *exampleSpace) runs(t *testing.T, x exampleOf) string {
+	t.Helper()
+	answer := s.sh(t, `for i in $(seq 100); do
+			a=$(dig @127.0.0.1 +short +time=1 +tries=1 www.example.test 2>/dev/null) && [ -n "$a" ] && break
+			sleep 0.05
+		done; echo "$a"`)
+	if answer != "192.0.2.80\n" {
+		t.Fatalf("named answers %q, want 192.0.2.80\n%s", answer, s.sh(t, "cat /run/log; ps axf"))
+	}
+	pid := strings.TrimSpace(s.sh(t, x.pid))
+	if comm := s.sh(t, "cat /proc/"+pid+"/comm"); comm != "named\n" {
+		t.Fatalf("the supervisor's process %s is %q, want named", pid, comm)
+	}
+	status := s.sh(t, "cat /proc/"+pid+"/status")
+	uid, gid := strings.TrimSpace(s.sh(t, "id -u bind")), strings.TrimSpace(s.sh(t, "id -g bind"))
 	for _, want := range []string{
 		"Uid:\t" + strings.Repeat(uid+"\t", 3) + uid, "Gid:\t" + strings.Repeat(gid+"\t", 3) + gid, "Groups:\t" + gid + " ",
 		"CapPrm:\t0000000000000400", "CapEff:\t0000000000000400", "CapBnd:\t0000000000000400", "CapAmb:\t0000000000000400", "NoNewPrivs:\t1",
@@ -255,88 +267,22 @@ func exampleRuns(t *testing.T, x exampleOf) int {
 	_, rest, _ := strings.Cut(status, "\nPPid:\t")
 	ppid, _, _ := strings.Cut(rest, "\n")
 	if x.parent != "" {
-		if comm := exampleRead(t, "/proc/"+ppid+"/comm"); comm != x.parent+"\n" {
+		if comm := s.sh(t, "cat /proc/"+ppid+"/comm"); comm != x.parent+"\n" {
 			t.Errorf("the daemon's parent is %q, want %q", comm, x.parent)
 		}
 	}
 	// Which directory the root is, whatever its path looks like from here.
-	got, err := os.Stat(proc + "root/.")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := os.Stat(x.root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !os.SameFile(got, want) {
-		t.Errorf("the daemon's root is not %s", x.root)
+	if got, want := s.sh(t, "stat -L -c %d:%i /proc/"+pid+"/root/"), s.sh(t, "stat -c %d:%i "+x.root); got != want {
+		t.Errorf("the daemon's root is %s, want %s, which is %s", got, want, x.root)
 	}
 	return pid
 }
 
-// exampleCount is how many processes are called named, zombies left out.
-func exampleCount(t *testing.T) int {
+// count holds how many processes are called named, zombies left out.
+func (s *exampleSpace) count(t *testing.T, when string, want int) {
 	t.Helper()
-	list, err := filepath.Glob("/proc/[0-9]*/status")
-	if err != nil {
-		t.Fatal(err)
+	got := s.sh(t, `awk '/^Name:\tnamed$/ { n = 1 } /^State:/ && n { if ($2 != "Z") c++; n = 0 } END { print c + 0 }' /proc/[0-9]*/status 2>/dev/null; true`)
+	if strings.TrimSpace(got) != strconv.Itoa(want) {
+		t.Errorf("%s: %s processes called named, want %d", when, strings.TrimSpace(got), want)
 	}
-	n := 0
-	for _, name := range list {
-		text, err := os.ReadFile(name)
-		if errors.Is(err, os.ErrNotExist) || err != nil && strings.Contains(err.Error(), "no such process") {
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasPrefix(string(text), "Name:\tnamed\n") && !strings.Contains(string(text), "\nState:\tZ") {
-			n++
-		}
-	}
-	return n
-}
-
-func exampleRead(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// exampleSh runs a line of a shell, which must succeed, and answers its output.
-// Files, not pipes: a daemon that stays would hold a pipe open.
-func exampleSh(t *testing.T, line string) string {
-	t.Helper()
-	file, err := os.CreateTemp("", "out")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := errors.Join(file.Close(), os.Remove(file.Name())); err != nil {
-			t.Error(err)
-		}
-	}()
-	cmd := exec.Command("sh", "-c", line)
-	cmd.Stdout, cmd.Stderr = file, file
-	cmd.Env = append(os.Environ(), "PATH=/usr/local/bin:"+os.Getenv("PATH")+":/usr/sbin:/sbin")
-	err = cmd.Run()
-	out := exampleRead(t, file.Name())
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", line, err, out)
-	}
-	return out
-}
-
-// examplesBinary builds hardrun as it is shipped, as far as the machine can.
-func examplesBinary(t *testing.T) string {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "hardrun")
-	cmd := exec.Command("make", "-s", "-C", "..", "build", "OUT="+out)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("make build: %v\n%s", err, text)
-	}
-	return out
 }

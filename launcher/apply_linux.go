@@ -32,6 +32,10 @@ type (
 	checker interface {
 		Check(p *row.Program)
 	}
+	// A loader comes behind the last read-back, as nothing can be read after it.
+	loader interface {
+		Load(p *row.Program) error
+	}
 )
 
 // Sealed is a plan whose first part was applied and read back, and whose second
@@ -157,6 +161,15 @@ func (pl *Plan) lower() (*row.Program, error) {
 			step.Text = "read back: " + step.Text
 			p.Step(step)
 			s.Check(p)
+		}
+	}
+	for i := range pl.Entries {
+		e := &pl.Entries[i]
+		if s, ok := e.Step.(loader); ok {
+			p.Step(e.step())
+			if err := s.Load(p); err != nil {
+				return nil, e.error(err)
+			}
 		}
 	}
 	p.Step(row.Step{Text: "exec: " + pl.path, Exit: ExitExec})

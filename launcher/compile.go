@@ -30,15 +30,17 @@ type compiler struct {
 	env  *Env
 	plan *Plan
 
-	uid, gid uint32   // who the daemon will be
-	groups   []uint32 // with changes: its exact groups
-	setGroup bool
-	dropped  bool // the identity changes
-	final    CapState
-	setCaps  bool // the three sets of capset(2) are set exactly
-	bits     caps.SecureBits
-	nnp      bool
-	replaced [3]bool // standard streams that are connected anew
+	uid, gid   uint32   // who the daemon will be
+	groups     []uint32 // with changes: its exact groups
+	setGroup   bool
+	dropped    bool // the identity changes
+	final      CapState
+	setCaps    bool // the three sets of capset(2) are set exactly
+	bits       caps.SecureBits
+	nnp        bool
+	impliedNNP string  // why no_new_privs is set though nobody wrote it
+	filtered   bool    // a filter is loaded
+	replaced   [3]bool // standard streams that are connected anew
 }
 
 // Compile makes the plan for a policy on a machine. It is pure: the same policy
@@ -55,7 +57,7 @@ func Compile(asked *policy.Policy, env *Env) *Plan {
 	if env.linux() {
 		c.add(StageProcess, guard{}, "", policy.Origin{}, ExitExec).Because = "another process of the daemon's user must not get hold of this one"
 	} else {
-		c.linuxOnly()
+		c.elsewhere()
 	}
 	c.terminal()
 	c.streams()
@@ -65,9 +67,11 @@ func Compile(asked *policy.Policy, env *Env) *Plan {
 	c.descriptors()
 	c.process()
 	c.limits()
+	c.filter()
 	c.credentials()
 	c.environment()
 	c.ending()
+	c.withoutLinux()
 	c.waive()
 	c.number()
 	c.notes()
@@ -89,8 +93,15 @@ func (c *compiler) refuse(directive string, from policy.Origin, exit int, text s
 	return &c.plan.Refused[len(c.plan.Refused)-1]
 }
 
-// need refuses a directive for want of a capability.
+// need refuses a directive for want of a capability, where there are none for
+// want of root.
 func (c *compiler) need(n int, directive string, from policy.Origin, exit int, what string) bool {
+	if !c.env.linux() {
+		if c.env.UIDs[1] != 0 {
+			c.refuse(directive, from, exit, what+" needs root")
+		}
+		return c.env.UIDs[1] == 0
+	}
 	if c.env.Caps.Effective.Has(n) {
 		return true
 	}
@@ -173,26 +184,6 @@ func (c *compiler) notApplied() {
 	}
 }
 
-// portable are the directives which hardrun applies on other systems, too.
-var portable = [...]string{
-	"ClearEnv", "Chroot", "Env", "Environment", "EnvironmentFile", "ExecSearchPath", "Group", "IgnoreSIGPIPE",
-	"KeepFD", "Log", "MountAPIVFS", "BindLogSockets", "Nice", "Parent", "PassEnvironment", "RootDirectory",
-	"SetLoginEnvironment", "StandardError", "StandardInput", "StandardOutput", "Strict", "SupplementaryGroups",
-	"UMask", "Unknown", "UnsetEnvironment", "User", "Waive", "WorkingDirectory",
-	"LimitCPU", "LimitFSIZE", "LimitDATA", "LimitSTACK", "LimitCORE", "LimitRSS", "LimitNPROC", "LimitNOFILE", "LimitMEMLOCK", "LimitAS",
-}
-
-// linuxOnly refuses, on other systems, what only Linux has.
-func (c *compiler) linuxOnly() {
-	for _, s := range c.p.Settings() {
-		d := s.Directive
-		if slices.Contains(portable[:], d.Name) && !(d.Name == "LimitAS" && c.env.GOOS == "openbsd") {
-			continue
-		}
-		c.refuse(d.ConfigName(), s.From, ExitUsage, "Linux only, not on "+c.env.GOOS).Waivable = d.Class.Waivable()
-	}
-}
-
 // terminal gives up a shared terminal where the daemon could type into it.
 func (c *compiler) terminal() {
 	p := c.p
@@ -215,7 +206,7 @@ func (c *compiler) root() {
 	from, name := p.RootDirectory.From, "RootDirectory"
 	state := &ns.RootState{Dir: p.RootDirectory.V}
 	pivot := c.env.linux() && c.env.Proc && c.env.Caps.Effective.Has(capSysAdmin)
-	if c.env.linux() && !c.need(capSysChroot, name, from, ExitChroot, "chroot(2)") {
+	if !c.need(capSysChroot, name, from, ExitChroot, "chroot(2)") {
 		return
 	}
 	if pivot {
@@ -275,7 +266,7 @@ func (c *compiler) limits() {
 		name := "Limit" + process.LimitName(n)
 		want := l.V
 		if want.Hard > now.Hard {
-			if c.env.linux() && !c.need(capSysResource, name, l.From, ExitLimits, "raising the hard limit from "+process.Limit{Soft: now.Hard, Hard: now.Hard}.String(n)) {
+			if !c.need(capSysResource, name, l.From, ExitLimits, "raising the hard limit from "+process.Limit{Soft: now.Hard, Hard: now.Hard}.String(n)) {
 				c.plan.Refused[len(c.plan.Refused)-1].Waivable = true
 				continue
 			}
@@ -320,7 +311,9 @@ func (c *compiler) ending() {
 		}
 		name, from = "IgnoreSIGPIPE", p.IgnoreSIGPIPE.From
 	}
-	c.add(StageSignals, signals, name, from, ExitSignals)
+	if env.linux() || p.IgnoreSIGPIPE.Set {
+		c.add(StageSignals, signals, name, from, ExitSignals)
+	}
 	for fd := range 3 {
 		if env.Closed>>fd&1 == 1 && !c.replaced[fd] {
 			c.add(StageStandard, process.CloseStandard{FD: fd}, "", policy.Origin{}, ExitFDs)
@@ -348,7 +341,7 @@ func (c *compiler) waive() {
 
 func (c *compiler) waived(name string) bool {
 	for _, w := range c.p.Waive.Items {
-		if w.V == name {
+		if w.V == strings.TrimPrefix(name, "X-Hardrun-") {
 			return true
 		}
 	}
@@ -384,6 +377,9 @@ func (c *compiler) notes() {
 	if p.AmbientCapabilities.Set && c.uid == 0 && c.bits&caps.SecbitNoRoot == 0 {
 		c.note("ambient-root", "AmbientCapabilities= adds nothing for uid 0 without SecureBits=noroot: root has its bounding set")
 	}
+	if p.RootDirectory.Set && !c.env.linux() && c.uid == 0 {
+		c.note("chroot-escape", "the daemon stays root: it can change its root again")
+	}
 	if p.RootDirectory.Set && c.final.Bounding.Has(capSysChroot) && (c.uid == 0 || c.final.Ambient.Has(capSysChroot)) {
 		c.note("chroot-escape", "the daemon keeps CAP_SYS_CHROOT: it can change its root again")
 	}
@@ -402,19 +398,19 @@ func (c *compiler) notes() {
 // inherited says what was not asked for, and so stays as it was.
 func (c *compiler) inherited() {
 	var left []string
-	p := c.p
+	p, elsewhere := c.p, !c.env.linux()
 	for _, x := range []struct {
 		asked bool
 		what  string
 	}{
 		{p.User.Set, "user"},
 		{c.setGroup, "groups"},
-		{p.CapabilityBoundingSet.Set, "bounding set"},
-		{c.nnp, "no_new_privs (execve may raise privileges)"},
+		{p.CapabilityBoundingSet.Set || elsewhere, "bounding set"},
+		{c.nnp || elsewhere, "no_new_privs (execve may raise privileges)"},
 		{p.ClearEnv.V, "environment"},
 		{p.UMask.Set, "umask"},
 		{p.WorkingDirectory.Set || p.RootDirectory.Set, "working directory"},
-		{p.KeyringMode.Set && p.KeyringMode.V != process.KeyringInherit, "session keyring"},
+		{p.KeyringMode.Set && p.KeyringMode.V != process.KeyringInherit || elsewhere, "session keyring"},
 	} {
 		if !x.asked {
 			left = append(left, x.what)

@@ -24,7 +24,7 @@ func (c *compiler) credentials() {
 	c.nnp = c.env.NoNewPrivs
 	if c.p.NoNewPrivileges.Set && c.p.NoNewPrivileges.V {
 		c.nnp = true
-		c.add(StageNoNewPrivs, caps.NoNewPrivs{}, "NoNewPrivileges", c.p.NoNewPrivileges.From, ExitNoNewPrivs)
+		c.add(StageNoNewPrivs, caps.NoNewPrivs{}, "NoNewPrivileges", c.p.NoNewPrivileges.From, ExitNoNewPrivs).Because = c.impliedNNP
 	} else if c.p.NoNewPrivileges.Set && c.env.NoNewPrivs {
 		c.note("nnp-inherited", "NoNewPrivileges=no: no_new_privs was inherited, and nothing can unset it")
 	}
@@ -119,6 +119,7 @@ func (c *compiler) capabilities() {
 	if c.uid == 0 {
 		permitted = env.Caps.Permitted.Intersect(bounding)
 	}
+	permitted = permitted.Union(c.keepsAdmin())
 	c.final.Ambient, c.final.Inheritable = ambient, ambient
 	c.final.Permitted, c.final.Effective = permitted, permitted
 

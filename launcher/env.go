@@ -4,6 +4,7 @@ import (
 	"github.com/hardrun/hardrun/caps"
 	"github.com/hardrun/hardrun/policy"
 	"github.com/hardrun/hardrun/process"
+	"github.com/hardrun/hardrun/seccomp"
 )
 
 // Snapshot is the state of the process before the Go runtime changed it. On
@@ -52,7 +53,9 @@ type Env struct {
 	ListenFor  bool       // LISTEN_ variables are there, for us or for another
 	FDNames    []string   // LISTEN_FDNAMES
 	Command    Command
-	Dirs       []string // directories that are not there and may be missing
+	Filter     seccomp.Program // --seccomp-bpf
+	Arch       uint32          // AUDIT_ARCH_ of this machine, and its number of execve(2)
+	Execve     uint32
 
 	// Problems are what could not be found: they are refused together with all
 	// else that is missing.

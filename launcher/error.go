@@ -35,6 +35,7 @@ const (
 	ExitStderr     = 222
 	ExitNamespace  = 226
 	ExitNoNewPrivs = 227
+	ExitSeccomp    = 228
 	ExitSELinux    = 229
 	ExitPerson     = 230
 	ExitAppArmor   = 231

@@ -3,7 +3,6 @@ package launcher
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -37,6 +36,9 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 	}
 	if p.SELinuxContext.Set || p.AppArmorProfile.Set || p.SmackProcessLabel.Set {
 		env.LSMs = listLSMs()
+	}
+	if p.SeccompBPF.Set {
+		env.readFilter(p)
 	}
 	if p.NUMAMask.V.All || p.CPUAffinity.V.NUMA {
 		if err := env.nodes(); err != nil {
@@ -174,75 +176,6 @@ func (e *Env) readCaps(proc int) error {
 		}
 	}
 	return nil
-}
-
-// descriptors looks whether what shall be passed on is there.
-func (e *Env) descriptors(p *policy.Policy) {
-	for i := range e.Listen {
-		if _, err := unix.FcntlInt(uintptr(3+i), unix.F_GETFD, 0); err != nil {
-			e.Problems = append(e.Problems, Refusal{Text: "LISTEN_FDS=" + strconv.Itoa(e.Listen) + ", and descriptor " + strconv.Itoa(3+i) + " is not open", Exit: ExitFDs})
-			return
-		}
-	}
-	for _, fd := range p.KeepFD.Items {
-		if _, err := unix.FcntlInt(uintptr(fd.V), unix.F_GETFD, 0); err != nil {
-			e.problem("X-Hardrun-KeepFD", fd.From, ExitFDs, errors.New("descriptor "+strconv.Itoa(fd.V)+" is not open"))
-		}
-	}
-}
-
-// files reads each EnvironmentFile=, as the host has it.
-func (e *Env) files(p *policy.Policy) {
-	for _, f := range p.EnvironmentFile.Items {
-		paths := []string{f.V.V}
-		if strings.ContainsAny(f.V.V, "*?[") {
-			found, err := filepath.Glob(f.V.V)
-			if err != nil {
-				e.problem("EnvironmentFile", f.From, ExitExec, err)
-				continue
-			}
-			if len(found) == 0 && !f.V.Tolerate {
-				e.problem("EnvironmentFile", f.From, ExitExec, errors.New("no file matches "+f.V.V))
-			}
-			paths = found
-		}
-		for _, path := range paths {
-			vars, err := readEnvironmentFile(path)
-			if err != nil && f.V.Tolerate && errors.Is(err, unix.ENOENT) {
-				continue
-			}
-			if err != nil {
-				e.problem("EnvironmentFile", f.From, ExitExec, err)
-				continue
-			}
-			e.EnvFiles = append(e.EnvFiles, vars)
-		}
-	}
-}
-
-// readEnvironmentFile does not wait for the writer of a fifo, and does not read
-// what is no file.
-func readEnvironmentFile(path string) ([]string, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	var st unix.Stat_t
-	if err = unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
-		err = errors.New("not a regular file")
-	}
-	var text []byte
-	if err == nil {
-		text, err = readFD(fd, 4<<20)
-	}
-	if err = errors.Join(err, unix.Close(fd)); err != nil {
-		return nil, errors.New(path + ": " + err.Error())
-	}
-	vars, err := policy.ParseEnvironmentFile(text)
-	if err != nil {
-		return nil, errors.New(path + ": " + err.Error())
-	}
-	return vars, nil
 }
 
 // sticky tells whether TIOCSTI works: Linux 6.2 can turn it off.

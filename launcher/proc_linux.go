@@ -58,30 +58,6 @@ func openStatus(proc int) (int, error) {
 	return openBelow(proc, strconv.Itoa(unix.Getpid())+"/status", unix.O_RDONLY)
 }
 
-// readFD reads what a descriptor holds, up to limit bytes.
-func readFD(fd, limit int) ([]byte, error) {
-	buf := make([]byte, 0, 4096)
-	for {
-		if len(buf) == cap(buf) {
-			if len(buf) >= limit {
-				return nil, errors.New("too long")
-			}
-			buf = append(buf, 0)[:len(buf)]
-		}
-		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return nil, os.NewSyscallError("read", err)
-		}
-		if n == 0 {
-			return buf, nil
-		}
-		buf = buf[:len(buf)+n]
-	}
-}
-
 // readBelow reads a small file below a verified directory.
 func readBelow(dir int, path string) (string, error) {
 	fd, err := openBelow(dir, path, unix.O_RDONLY)

@@ -49,6 +49,7 @@ const (
 	StageAffinity
 	StageSignals
 	StageStandard // standard descriptors that were closed
+	StageSeccomp  // behind the last read-back
 	StageExec
 
 	stageCount
@@ -58,7 +59,7 @@ var stageNames = [stageCount]string{
 	"terminal", "streams", "environment", "namespaces", "mounts", "root", "command", "directory", "descriptors",
 	"process", "umask", "limits", "label", "groups", "groups", "securebits", "bounding set", "user", "capabilities",
 	"ambient set", "keyring", "label", "securebits", "capabilities", "directory", "no_new_privs", "limits", "affinity",
-	"signals", "descriptors", "exec",
+	"signals", "descriptors", "seccomp", "exec",
 }
 
 func (s Stage) String() string { return stageNames[s] }
@@ -99,5 +100,7 @@ var mustPrecede = []struct {
 	{StageNoNewPrivs, StageLower, "a lowered limit must not fail what is still to be done"},
 	{StageLower, StageSignals, "SIGXFSZ and SIGXCPU stay blocked until the launch is over"},
 	{StageSignals, StageStandard, "nothing can be said any more once stderr is closed"},
-	{StageStandard, StageExec, "execve is the last"},
+	{StageNoNewPrivs, StageSeccomp, "without CAP_SYS_ADMIN a filter is refused unless no_new_privs is set, seccomp(2)"},
+	{StageStandard, StageSeccomp, "a filter may forbid everything but execve"},
+	{StageSeccomp, StageExec, "execve is the last"},
 }

@@ -84,6 +84,7 @@ type Policy struct {
 	AppArmorProfile       Opt[Tolerant]
 	SmackProcessLabel     Opt[Tolerant]
 	KeyringMode           Opt[process.KeyringMode]
+	SeccompBPF            Opt[string] // --seccomp-bpf: the path of a ready program
 
 	// Root and paths.
 	RootDirectory    Opt[string]

@@ -169,8 +169,10 @@ var hardrunTable = [...]Directive{
 	{
 		Name: "SeccompBPF", Own: true, Section: "Service",
 		Option: "seccomp-bpf", Arg: "FILE",
-		Doc:   "Load this compiled filter as well.",
-		Class: ClassFilter, Support: NotYet, Why: whyFilter,
+		Doc:   "Load this ready filter of system calls, as bubblewrap's --seccomp takes it.",
+		Notes: "An array of struct sock_filter in the byte order of the machine. A filter which forbids execve is refused. Loading needs no_new_privs or CAP_SYS_ADMIN; without either no_new_privs is implied.",
+		Class: ClassFilter,
+		Value: &Value{NeverEmpty: true, field: &scalar[string]{func(p *Policy) *Opt[string] { return &p.SeccompBPF }, ParsePath, itself}},
 	},
 	{
 		Name: "FilterOut", Own: true, Section: "Service",

@@ -262,6 +262,15 @@ func (p *Program) VectorOf(offs []Ptr) Ptr {
 	return at
 }
 
+// Fprog puts a filter into the blob, and before it the struct sock_fprog that
+// points to it.
+func (p *Program) Fprog(filter []byte) Ptr {
+	at := p.Bytes(filter)
+	head := p.Bytes(Uint64s(nil, uint64(len(filter)/8), uint64(at)))
+	p.Relocs = append(p.Relocs, uint32(head)+8)
+	return head
+}
+
 func (p *Program) align() Ptr {
 	for len(p.Blob)%8 != 0 || len(p.Blob) == 0 {
 		p.Blob = append(p.Blob, 0)

@@ -41,7 +41,7 @@ static long call(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64
 // ---- messages
 
 struct message {
-	char text[1024];
+	char text[4096];
 	unsigned len;
 };
 
@@ -102,6 +102,53 @@ static void put_errno(struct message *m, int e)
 		}
 	put(m, "error ");
 	put_number(m, (uint64_t)e, 10, 0);
+}
+
+// put_call names a system call as strace does; of prctl the option, too.
+static void put_call(struct message *m, long nr, uint64_t option)
+{
+	static const struct {
+		long number;
+		const char *text;
+	} calls[] = {
+		{SYS_setresuid, "setresuid"}, {SYS_setresgid, "setresgid"}, {SYS_setgroups, "setgroups"}, {SYS_getresuid, "getresuid"},
+		{SYS_getresgid, "getresgid"}, {SYS_getgroups, "getgroups"}, {SYS_setfsuid, "setfsuid"}, {SYS_setfsgid, "setfsgid"},
+		{SYS_capset, "capset"}, {SYS_capget, "capget"}, {SYS_prctl, "prctl"}, {SYS_prlimit64, "prlimit64"}, {SYS_getrlimit, "getrlimit"},
+		{SYS_umask, "umask"}, {SYS_setpriority, "setpriority"}, {SYS_getpriority, "getpriority"}, {SYS_personality, "personality"},
+		{SYS_sched_setscheduler, "sched_setscheduler"}, {SYS_sched_getattr, "sched_getattr"}, {SYS_sched_setaffinity, "sched_setaffinity"},
+		{SYS_sched_getaffinity, "sched_getaffinity"}, {SYS_set_mempolicy, "set_mempolicy"}, {SYS_get_mempolicy, "get_mempolicy"},
+		{SYS_ioprio_set, "ioprio_set"}, {SYS_ioprio_get, "ioprio_get"}, {SYS_write, "write"}, {SYS_pread64, "pread64"},
+		{SYS_keyctl, "keyctl"}, {SYS_chdir, "chdir"}, {SYS_getcwd, "getcwd"}, {SYS_statx, "statx"}, {SYS_fcntl, "fcntl"},
+		{SYS_close, "close"}, {SYS_rt_sigprocmask, "rt_sigprocmask"}, {SYS_rt_sigaction, "rt_sigaction"}, {SYS_seccomp, "seccomp"},
+		{SYS_execve, "execve"}, {SYS_execveat, "execveat"}, {SYS_clone, "clone"},
+	};
+	static const struct {
+		uint64_t number;
+		const char *text;
+	} options[] = {
+		{3, "PR_GET_DUMPABLE"}, {4, "PR_SET_DUMPABLE"}, {7, "PR_GET_KEEPCAPS"}, {8, "PR_SET_KEEPCAPS"}, {23, "PR_CAPBSET_READ"},
+		{24, "PR_CAPBSET_DROP"}, {27, "PR_GET_SECUREBITS"}, {28, "PR_SET_SECUREBITS"}, {29, "PR_SET_TIMERSLACK"},
+		{30, "PR_GET_TIMERSLACK"}, {38, "PR_SET_NO_NEW_PRIVS"}, {39, "PR_GET_NO_NEW_PRIVS"}, {41, "PR_SET_THP_DISABLE"},
+		{42, "PR_GET_THP_DISABLE"}, {47, "PR_CAP_AMBIENT"}, {67, "PR_SET_MEMORY_MERGE"}, {68, "PR_GET_MEMORY_MERGE"},
+		{0x48524e00, "the filter's canary"},
+	};
+	unsigned i;
+	for (i = 0; i < sizeof calls / sizeof *calls && calls[i].number != nr; i++)
+		;
+	if (i < sizeof calls / sizeof *calls)
+		put(m, calls[i].text);
+	else {
+		put(m, "system call ");
+		put_number(m, (uint64_t)nr, 10, 0);
+	}
+	if (nr == SYS_prctl)
+		for (i = 0; i < sizeof options / sizeof *options; i++)
+			if (options[i].number == option) {
+				put(m, "(");
+				put(m, options[i].text);
+				put(m, ")");
+			}
+	put(m, ": ");
 }
 
 static void send_to(int fd, const char *text, unsigned len)
@@ -269,7 +316,8 @@ static long fork_init(struct hr_program *p, const struct hr_row *r)
 static void __attribute__((noreturn)) run(struct hr_program *p)
 {
 	struct message m;
-	uint64_t all = ~0ull, given_up = 0, pending = 0;
+	uint64_t all = ~0ull, given_up = 0, pending = 0, option = 0; // option and call: of the call made last
+	long made = SYS_pread64;
 	long pending_errno[64] = {0};
 
 	call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&all), 0, 8);
@@ -291,6 +339,7 @@ static void __attribute__((noreturn)) run(struct hr_program *p)
 		case HR_AT_LEAST:
 		case HR_DIFFERS:
 		case HR_LAST:
+			made = r->nr, option = a[0];
 			do
 				got = call(r->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 			while (got == -EINTR && r->kind != HR_LAST);
@@ -306,6 +355,7 @@ static void __attribute__((noreturn)) run(struct hr_program *p)
 			if (!memcmp((void *)(uintptr_t)a[0], (void *)(uintptr_t)a[1], a[2]))
 				continue;
 			subject(p, r, &m);
+			put_call(&m, made, option);
 			put(&m, "read back ");
 			put_bytes(&m, (void *)(uintptr_t)a[0], (unsigned)a[2], r->form);
 			put(&m, ", want ");
@@ -316,6 +366,7 @@ static void __attribute__((noreturn)) run(struct hr_program *p)
 			}
 			fail(p, r, &m);
 		case HR_STATUS:
+			made = SYS_pread64;
 			got = status(p);
 			bad = got < 0;
 			break;
@@ -325,7 +376,7 @@ static void __attribute__((noreturn)) run(struct hr_program *p)
 			if (line ? !strncmp(line, want, strlen(want)) : r->flags & HR_WEAK)
 				continue;
 			subject(p, r, &m);
-			put(&m, line ? "status reads \"" : "no line \"");
+			put(&m, line ? "/proc/self/status reads \"" : "no line \"");
 			put_line(&m, key + 1);
 			put_line(&m, line ? line : "");
 			put(&m, line ? "\", want \"" : "\" in /proc/self/status");
@@ -340,10 +391,12 @@ static void __attribute__((noreturn)) run(struct hr_program *p)
 			fail(p, r, &m);
 		}
 		case HR_SIGNALS:
+			made = SYS_rt_sigaction;
 			got = signals(a[0], &at);
 			bad = got != 0;
 			break;
 		case HR_FORK:
+			made = SYS_clone;
 			got = fork_init(p, r);
 			bad = got != 0;
 			break;
@@ -369,10 +422,12 @@ static void __attribute__((noreturn)) run(struct hr_program *p)
 			put(&m, ": ");
 			put(&m, p->blob + r->text);
 			put(&m, ": ");
+			put_call(&m, made, option);
 			put_errno(&m, (int)-got);
 			emit(p, &m);
 			continue;
 		}
+		put_call(&m, made, option);
 		if (r->kind == HR_SIGNALS) {
 			put(&m, "signal ");
 			put_number(&m, (uint64_t)at, 10, 0);

@@ -136,12 +136,10 @@ func baseline(t *testing.T, w *crew, s *Site, p *Plan) (want string, points []Po
 			if !c.Done {
 				t.Errorf("%s: %s(%s) has no answer in the log", p.Name, c.Name, c.Args)
 			}
-			if Exempt[c.Name] == "" {
-				names[i] = append(names[i], c.Name)
-			}
 		}
-		if i == 0 {
-			points = Points(p.Name, own)
+		names[i] = steady(own)
+		if list := Points(p.Name, own); len(list) > len(points) {
+			points = list
 		}
 	}
 	if !slices.Equal(names[0], names[1]) {
@@ -149,6 +147,26 @@ func baseline(t *testing.T, w *crew, s *Site, p *Plan) (want string, points []Po
 	}
 	expect(t, s, p, want)
 	return want, points
+}
+
+// steady are the names of the calls that must be the same in each start. Which
+// thread of the Go runtime starts the next one is chance, and the mask of signals
+// is changed around that; from the executor on, whose first call blocks all, no
+// other thread matters.
+func steady(own []*Call) []string {
+	first := 0
+	for i, c := range own {
+		if c.Name == "rt_sigprocmask" && strings.HasPrefix(c.Args, "SIG_SETMASK, ~[], ") {
+			first = i
+		}
+	}
+	var names []string
+	for i, c := range own {
+		if Exempt[c.Name] == "" && (c.Name != "rt_sigprocmask" || i >= first) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // expect holds the probe's text against testdata/PLAN.want: line by line; "..."
@@ -299,7 +317,7 @@ func sample(points []Point, n int, seed uint64) []Point {
 func TestSeesAWeakLauncher(t *testing.T) {
 	needs(t)
 	s, w := site(t), worker(t)
-	setpriv := Plan{Name: "weak", Options: []string{"--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--no-new-privs"}}
+	setpriv := Plan{Name: "weak", Options: []string{"--clear-groups", "--no-new-privs"}}
 	s.Launcher = []string{"setpriv"}
 	r, err := w.do(&job{Site: *s, Plan: setpriv})
 	if err != nil {
@@ -317,7 +335,7 @@ func TestSeesAWeakLauncher(t *testing.T) {
 	}{
 		{[]string{"setpriv"}, Point{Call: "prctl", Fault: Lie, Mode: Always, N: 1, Last: 60}, FailOpen, "+no_new_privs: 0"},
 		{[]string{"setpriv"}, Point{Call: "setgroups", Fault: Lie, Mode: Once, N: 1, Last: 1}, FailOpen, "+groups: 4 24"},
-		{[]string{"setpriv"}, Point{Call: "setresuid", Fault: "EPERM", Mode: Once, N: 1, Last: 1}, Silent, ""}, // no line that starts with "hardrun: "
+		{[]string{"setpriv"}, Point{Call: "setgroups", Fault: "EPERM", Mode: Once, N: 1, Last: 1}, Silent, ""}, // no line that starts with "hardrun: "
 		{[]string{"setpriv"}, Point{Call: "getcpu", Fault: "EPERM", Mode: Once, N: 1, Last: 1}, NotReached, ""},
 		{[]string{"sh", "-c", "cd /; exit 0"}, Point{Call: "chdir", Fault: "EPERM", Mode: Once, N: 1, Last: 1}, Zero, ""},
 		{[]string{"sh", "-c", "cd / || kill -SEGV $$"}, Point{Call: "chdir", Fault: "EPERM", Mode: Once, N: 1, Last: 1}, Crash, ""},

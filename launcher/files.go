@@ -1,0 +1,113 @@
+package launcher
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/hardrun/hardrun/policy"
+	"golang.org/x/sys/unix"
+)
+
+// descriptors looks whether what shall be passed on is there.
+func (e *Env) descriptors(p *policy.Policy) {
+	for i := range e.Listen {
+		if _, err := unix.FcntlInt(uintptr(3+i), unix.F_GETFD, 0); err != nil {
+			e.Problems = append(e.Problems, Refusal{Text: "LISTEN_FDS=" + strconv.Itoa(e.Listen) + ", and descriptor " + strconv.Itoa(3+i) + " is not open", Exit: ExitFDs})
+			return
+		}
+	}
+	for _, fd := range p.KeepFD.Items {
+		if _, err := unix.FcntlInt(uintptr(fd.V), unix.F_GETFD, 0); err != nil {
+			e.problem("X-Hardrun-KeepFD", fd.From, ExitFDs, errors.New("descriptor "+strconv.Itoa(fd.V)+" is not open"))
+		}
+	}
+}
+
+// files reads each EnvironmentFile=, as the host has it.
+func (e *Env) files(p *policy.Policy) {
+	for _, f := range p.EnvironmentFile.Items {
+		paths := []string{f.V.V}
+		if strings.ContainsAny(f.V.V, "*?[") {
+			found, err := filepath.Glob(f.V.V)
+			if err != nil {
+				e.problem("EnvironmentFile", f.From, ExitExec, err)
+				continue
+			}
+			if len(found) == 0 && !f.V.Tolerate {
+				e.problem("EnvironmentFile", f.From, ExitExec, errors.New("no file matches "+f.V.V))
+			}
+			paths = found
+		}
+		for _, path := range paths {
+			vars, err := readEnvironmentFile(path)
+			if err != nil && f.V.Tolerate && errors.Is(err, unix.ENOENT) {
+				continue
+			}
+			if err != nil {
+				e.problem("EnvironmentFile", f.From, ExitExec, err)
+				continue
+			}
+			e.EnvFiles = append(e.EnvFiles, vars)
+		}
+	}
+}
+
+func readEnvironmentFile(path string) ([]string, error) {
+	text, err := readRegular(path, 4<<20)
+	if err != nil {
+		return nil, err
+	}
+	vars, err := policy.ParseEnvironmentFile(text)
+	if err != nil {
+		return nil, errors.New(path + ": " + err.Error())
+	}
+	return vars, nil
+}
+
+// readRegular reads a file of at most limit bytes. It does not wait for the
+// writer of a fifo, and does not read what is no file.
+func readRegular(path string, limit int) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		err = errors.New("not a regular file")
+	}
+	var text []byte
+	if err == nil {
+		text, err = readFD(fd, limit)
+	}
+	if err = errors.Join(err, unix.Close(fd)); err != nil {
+		return nil, errors.New(path + ": " + err.Error())
+	}
+	return text, nil
+}
+
+// readFD reads what a descriptor holds, up to limit bytes.
+func readFD(fd, limit int) ([]byte, error) {
+	buf := make([]byte, 0, 4096)
+	for {
+		if len(buf) == cap(buf) {
+			if len(buf) >= limit {
+				return nil, errors.New("too long")
+			}
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, os.NewSyscallError("read", err)
+		}
+		if n == 0 {
+			return buf, nil
+		}
+		buf = buf[:len(buf)+n]
+	}
+}

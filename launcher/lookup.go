@@ -1,0 +1,286 @@
+package launcher
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/hardrun/hardrun/policy"
+	"golang.org/x/sys/unix"
+)
+
+// defaultPath is searched where the daemon will have no PATH.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// paths looks at the new root, the working directory, and the command in it.
+func (e *Env) paths(p *policy.Policy, args []string) {
+	v := host
+	dir := p.RootDirectory
+	if !dir.Set {
+		dir = p.Chroot
+	}
+	if dir.Set && dir.V != "/" {
+		inside, err := enter(dir.V)
+		if err != nil {
+			if e.For != "launch" && errors.Is(err, unix.EACCES) {
+				e.Problems = append(e.Problems, Refusal{Directive: "RootDirectory=", Origin: dir.From, Text: dir.V + " cannot be looked into without root: neither the directory nor the command was checked", Exit: ExitChroot})
+			} else {
+				e.problem("RootDirectory", dir.From, ExitChroot, err)
+			}
+			return
+		}
+		v = inside
+	}
+	cwd := e.workingDirectory(p, v)
+	if len(args) > 0 {
+		e.Command.Args = args
+		if err := e.findCommand(p, v, cwd, args[0]); err != nil {
+			e.Problems = append(e.Problems, Refusal{Text: err.Error(), Exit: ExitExec})
+		}
+	}
+	if err := v.leave(); err != nil {
+		e.problem("RootDirectory", dir.From, ExitChroot, err)
+	}
+}
+
+// workingDirectory is where a relative command is looked up from.
+func (e *Env) workingDirectory(p *policy.Policy, v view) string {
+	w := p.WorkingDirectory
+	if !w.Set {
+		if v != host {
+			return "/"
+		}
+		return "."
+	}
+	path := w.V.V
+	if path == "~" {
+		path = e.User.Home
+	}
+	err := v.directory(path)
+	switch {
+	case err == nil, errors.Is(err, unix.EACCES):
+	case errors.Is(err, unix.ENOENT) && w.V.Tolerate:
+		return "/"
+	default:
+		e.problem("WorkingDirectory", w.From, ExitChdir, err)
+	}
+	return path
+}
+
+// findCommand looks the command up inside of the root and checks that it could
+// start: an executable file, its interpreter, and that one's interpreter.
+func (e *Env) findCommand(p *policy.Policy, v view, cwd, name string) error {
+	if name == "" {
+		return errors.New("the command is empty")
+	}
+	if strings.Contains(name, "/") {
+		e.Command.Path = name
+		at := name
+		if name[0] != '/' && cwd != "." {
+			at = cwd + "/" + name
+		}
+		return e.checkProgram(v, at, name, 0)
+	}
+	search := values(p.ExecSearchPath)
+	if len(search) == 0 {
+		search = strings.Split(e.searchPath(p), ":")
+	}
+	var found error
+	for _, dir := range search {
+		if dir == "" || dir[0] != '/' {
+			continue // the working directory is no place to find a daemon in
+		}
+		path := strings.TrimRight(dir, "/") + "/" + name
+		err := e.checkProgram(v, path, path, 0)
+		if err == nil {
+			e.Command.Path = path
+			return nil
+		}
+		if found == nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR) {
+			found = err
+			e.Command.Path = path
+		}
+	}
+	if found != nil {
+		return found
+	}
+	where := strings.Join(search, ":")
+	if v != host {
+		where += ", inside of the new root"
+	}
+	return errors.New("command not found: " + name + " (searched " + where + ")")
+}
+
+// searchPath is the PATH that the daemon will see.
+func (e *Env) searchPath(p *policy.Policy) string {
+	path, ok := "", false
+	if !p.ClearEnv.V {
+		path, ok = lookupVar(e.Environ, "PATH")
+	}
+	for _, v := range p.Environment.Items {
+		if t, is := strings.CutPrefix(v.V, "PATH="); is {
+			path, ok = t, true
+		}
+	}
+	for _, file := range e.EnvFiles {
+		if t, is := lookupVar(file, "PATH"); is {
+			path, ok = t, true
+		}
+	}
+	if !ok || path == "" {
+		return defaultPath
+	}
+	return path
+}
+
+// missingError is a part of a program that is not there.
+type missingError struct{ text string }
+
+func (e *missingError) Error() string { return e.text }
+
+// checkProgram looks at one file: the command, or what interprets it.
+func (e *Env) checkProgram(v view, path, name string, depth int) error {
+	if depth > 4 { // BINPRM_MAX_RECURSION of fs/exec.c
+		return errors.New(name + ": more than four interpreters in a row")
+	}
+	perm, noexec, err := v.examine(path)
+	if err != nil {
+		if errors.Is(err, unix.ELOOP) {
+			return &missingError{name + ": symbolic links that loop, or lead through /proc"}
+		}
+		return err
+	}
+	switch {
+	case perm&unix.S_IFMT != unix.S_IFREG:
+		return errors.New(name + ": not a regular file")
+	case perm&0o111 == 0:
+		return errors.New(name + ": not executable (mode " + mode(perm) + ")")
+	case noexec:
+		return errors.New(name + ": on a file system that is mounted noexec")
+	}
+	head, fd, err := v.head(path)
+	if errors.Is(err, unix.EACCES) {
+		return nil // may be executed, not read: the kernel will say
+	}
+	if err != nil {
+		return errors.New(name + ": " + reason(err))
+	}
+	interp, err := interpreter(head, fd)
+	if cerr := unix.Close(fd); cerr != nil {
+		return os.NewSyscallError("close", cerr)
+	}
+	if err != nil {
+		return errors.New(name + ": " + err.Error())
+	}
+	if interp == "" {
+		return nil
+	}
+	if depth == 0 {
+		e.Command.Interp = interp
+	}
+	if err := e.checkProgram(v, interp, interp, depth+1); err != nil {
+		var missing *missingError
+		if errors.As(err, &missing) {
+			return err
+		}
+		return &missingError{name + ": its interpreter " + interp + " cannot be executed: " + reason(err)}
+	}
+	return nil
+}
+
+func mode(m uint32) string {
+	b := []byte{'0' + byte(m>>9&7), '0' + byte(m>>6&7), '0' + byte(m>>3&7), '0' + byte(m&7)}
+	return string(b)
+}
+
+// head reads the first bytes of a program. The descriptor stays open for more.
+func (v view) head(path string) ([]byte, int, error) {
+	fd, err := v.open(path, unix.O_RDONLY)
+	if err != nil {
+		return nil, -1, err
+	}
+	buf := make([]byte, 512)
+	n, err := unix.Pread(fd, buf, 0)
+	if err != nil {
+		return nil, -1, errors.Join(os.NewSyscallError("pread", err), unix.Close(fd))
+	}
+	return buf[:n], fd, nil
+}
+
+// interpreter is what the kernel starts in place of the program: of a script
+// what stands behind "#!" (execve(2), "Interpreter scripts"), of a dynamic
+// program its PT_INTERP. Empty for a static program, and for what binfmt_misc may
+// know and hardrun does not.
+func interpreter(head []byte, fd int) (string, error) {
+	switch {
+	case bytes.HasPrefix(head, []byte("#!")):
+		line := head[2:]
+		if len(line) > 254 { // BINPRM_BUF_SIZE
+			line = line[:254]
+		}
+		if i := bytes.IndexByte(line, '\n'); i >= 0 {
+			line = line[:i]
+		}
+		words := strings.FieldsFunc(string(line), func(r rune) bool { return r == ' ' || r == '\t' || r == 0 })
+		if len(words) == 0 {
+			return "", errors.New("\"#!\" without an interpreter")
+		}
+		return words[0], nil
+	case bytes.HasPrefix(head, []byte("\x7fELF")):
+		return elfInterpreter(head, fd)
+	case len(head) == 0:
+		return "", errors.New("an empty file")
+	}
+	return "", nil
+}
+
+func elfInterpreter(head []byte, fd int) (string, error) {
+	const short = "a damaged ELF file"
+	if len(head) < 52 {
+		return "", errors.New(short)
+	}
+	var order binary.ByteOrder = binary.LittleEndian
+	if head[5] == 2 {
+		order = binary.BigEndian
+	}
+	var phoff uint64
+	var size, count int
+	wide := head[4] == 2
+	if wide {
+		if len(head) < 64 {
+			return "", errors.New(short)
+		}
+		phoff, size, count = order.Uint64(head[32:]), int(order.Uint16(head[54:])), int(order.Uint16(head[56:]))
+	} else {
+		phoff, size, count = uint64(order.Uint32(head[28:])), int(order.Uint16(head[42:])), int(order.Uint16(head[44:]))
+	}
+	if want := map[bool]int{true: 56, false: 32}[wide]; size != want || count > 1024 || phoff > 1<<40 {
+		return "", errors.New(short)
+	}
+	table := make([]byte, size*count)
+	if n, err := unix.Pread(fd, table, int64(phoff)); err != nil || n != len(table) {
+		return "", errors.New(short)
+	}
+	for ; len(table) > 0; table = table[size:] {
+		if order.Uint32(table) != 3 { // PT_INTERP
+			continue
+		}
+		var off, n uint64
+		if wide {
+			off, n = order.Uint64(table[8:]), order.Uint64(table[32:])
+		} else {
+			off, n = uint64(order.Uint32(table[4:])), uint64(order.Uint32(table[16:]))
+		}
+		if n < 2 || n > 4096 || off > 1<<40 {
+			return "", errors.New(short)
+		}
+		path := make([]byte, n)
+		if got, err := unix.Pread(fd, path, int64(off)); err != nil || got != len(path) || path[n-1] != 0 {
+			return "", errors.New(short)
+		}
+		return string(bytes.TrimRight(path, "\x00")), nil
+	}
+	return "", nil
+}

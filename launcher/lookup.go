@@ -142,8 +142,8 @@ func (e *missingError) Error() string { return e.text }
 
 // checkProgram looks at one file: the command, or what interprets it.
 func (e *Env) checkProgram(v view, path, name string, depth int) error {
-	if depth > 4 { // BINPRM_MAX_RECURSION of fs/exec.c
-		return errors.New(name + ": more than four interpreters in a row")
+	if depth > 6 { // fs/exec.c takes five scripts in a row, and the last one's program has a loader
+		return errors.New(name + ": more than five interpreters in a row")
 	}
 	perm, noexec, err := v.examine(path)
 	if err != nil {

@@ -100,12 +100,13 @@ func (s BindRoot) Apply(int) error {
 	if r.fallback != nil {
 		return nil
 	}
-	tree, err := unix.OpenTree(r.dir, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
+	// The directory was opened in the namespace of the host, whose mounts cannot be
+	// cloned here: its twin is looked up by its path, and Verify shows that it is
+	// the same directory.
+	tree, err := unix.OpenTree(unix.AT_FDCWD, s.Root.Dir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
 	if err != nil {
 		return s.Root.giveUp("open_tree", err)
 	}
-	// The directory was opened in the namespace of the host; its twin in the own
-	// one is where the tree goes.
 	if err := unix.MoveMount(tree, "", unix.AT_FDCWD, s.Root.Dir, unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS); err != nil {
 		return s.Root.giveUp("move_mount", err)
 	}

@@ -12,20 +12,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitNumbers are the RLIMIT_ numbers of these systems by those of Limits,
+// systemLimits are the RLIMIT_ numbers of these systems by those of Limits,
 // sys/resource.h; -1 for what there is not.
-var limitNumbers = [16]int{0, 1, 2, 3, 4, 5, 7, 8, 6, 10, -1, -1, -1, -1, -1, -1}
+var systemLimits = [16]int{0, 1, 2, 3, 4, 5, 7, 8, 6, 10, -1, -1, -1, -1, -1, -1}
 
 // systemInfinity is RLIM_INFINITY here. No finite value reaches it.
 const systemInfinity = uint64(1<<63 - 1)
 
 const limitAS = 9
 
-func limitNumber(n int) int {
-	if n < 0 || n >= len(limitNumbers) || n == limitAS && runtime.GOOS == "openbsd" {
+func systemLimit(n int) int {
+	if n < 0 || n >= len(systemLimits) || n == limitAS && runtime.GOOS == "openbsd" {
 		return -1
 	}
-	return limitNumbers[n]
+	return systemLimits[n]
 }
 
 // rlimit is what the fields of unix.Rlimit are: signed on FreeBSD.
@@ -50,7 +50,7 @@ func fromSystem[T rlimit](v T) uint64 {
 // ReadLimit is the limit with the number n of Limits; ok is false for one that
 // this system does not have.
 func ReadLimit(n int) (l Limit, ok bool, err error) {
-	number := limitNumber(n)
+	number := systemLimit(n)
 	if number < 0 {
 		return Limit{}, false, nil
 	}
@@ -63,7 +63,7 @@ func ReadLimit(n int) (l Limit, ok bool, err error) {
 
 // Apply sets the limit.
 func (s SetLimit) Apply(int) error {
-	number := limitNumber(s.N)
+	number := systemLimit(s.N)
 	if number < 0 {
 		return errors.New("this system has no such limit")
 	}

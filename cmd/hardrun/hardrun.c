@@ -230,6 +230,16 @@ static void put_bytes(struct message *m, const unsigned char *b, unsigned n, uns
 	}
 }
 
+// put_pending says why the change was refused whose read-back has failed now.
+static void put_pending(struct message *m, uint64_t is, long e)
+{
+	if (!is)
+		return;
+	put(m, ": the change was answered \"");
+	put_errno(m, (int)-e);
+	put(m, "\"");
+}
+
 // environmental tells the errors which say "not here" from those which say "not so".
 static int environmental(long r)
 {
@@ -360,10 +370,7 @@ static void __attribute__((noreturn)) run(struct hr_program *p)
 			put_bytes(&m, (void *)(uintptr_t)a[0], (unsigned)a[2], r->form);
 			put(&m, ", want ");
 			put_bytes(&m, (void *)(uintptr_t)a[1], (unsigned)a[2], r->form);
-			if (pending & bit) {
-				put(&m, ": ");
-				put_errno(&m, (int)-pending_errno[r->group & 63]);
-			}
+			put_pending(&m, pending & bit, pending_errno[r->group & 63]);
 			fail(p, r, &m);
 		case HR_STATUS:
 			made = SYS_pread64;
@@ -384,10 +391,7 @@ static void __attribute__((noreturn)) run(struct hr_program *p)
 				put_line(&m, want);
 				put(&m, "\"");
 			}
-			if (pending & bit) {
-				put(&m, ": ");
-				put_errno(&m, (int)-pending_errno[r->group & 63]);
-			}
+			put_pending(&m, pending & bit, pending_errno[r->group & 63]);
 			fail(p, r, &m);
 		}
 		case HR_SIGNALS:
@@ -441,6 +445,7 @@ static void __attribute__((noreturn)) run(struct hr_program *p)
 			put(&m, r->kind == HR_DIFFERS ? ", want another" : ", want ");
 			if (r->kind != HR_DIFFERS)
 				put_signed(&m, r->want);
+			put_pending(&m, pending & bit, pending_errno[r->group & 63]);
 		}
 		fail(p, r, &m);
 	}

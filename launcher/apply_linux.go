@@ -54,16 +54,7 @@ func (pl *Plan) Apply(t *Thread) (Sealed, error) {
 	if len(pl.Refused) > 0 {
 		return Sealed{}, &pl.Refused[0]
 	}
-	proc, err := openProc()
-	if err != nil {
-		return Sealed{}, err
-	}
-	status := -1
-	if proc >= 0 {
-		if status, err = openStatus(proc); err != nil {
-			return Sealed{}, err
-		}
-	}
+	proc := pl.proc
 	root, err := pl.prepare(proc)
 	if err != nil {
 		return Sealed{}, err
@@ -89,7 +80,7 @@ func (pl *Plan) Apply(t *Thread) (Sealed, error) {
 	if err != nil {
 		return Sealed{}, err
 	}
-	return Sealed{t, rows, status}, nil
+	return Sealed{t, rows, pl.status}, nil
 }
 
 // prepare opens what is opened in the host's view, before anything changes.
@@ -116,63 +107,54 @@ func (e *Entry) error(err error) *Error {
 	return &Error{Stage: e.Stage, Step: e.Step.String(), Directive: e.Directive, Origin: e.Origin, Exit: e.Exit, Err: err}
 }
 
-// step is how the rows of an entry begin.
-func (e *Entry) step() row.Step {
-	return row.Step{
-		Text:  e.Stage.String() + ": " + e.Step.String(),
-		Tail:  tail(e.Directive, e.Origin),
-		Exit:  uint8(e.Exit),
-		Group: e.group,
-		Flags: e.flags,
-	}
-}
-
 // lower writes the rows: each change with its read-back, then every state once
-// more, then execve.
+// more, then what may forbid all reading, then execve.
 func (pl *Plan) lower() (*row.Program, error) {
-	p := &row.Program{}
-	p.Reserve(512, 16<<10)
+	p := &row.Program{FullStatus: pl.fullStatus}
+	p.Reserve(384, 12<<10)
+	steps := make([]row.Step, len(pl.Entries))
 	var last *execStep
 	for i := range pl.Entries {
 		e := &pl.Entries[i]
 		if s, ok := e.Step.(*execStep); ok {
 			last = s
-			continue
 		}
-		d, does := e.Step.(doer)
-		if !does {
-			continue
+		steps[i] = row.Step{
+			Text:  e.Stage.String() + ": " + e.Step.String(),
+			Tail:  tail(e.Directive, e.Origin),
+			Exit:  uint8(e.Exit),
+			Group: e.group,
+			Flags: e.flags,
 		}
-		p.Step(e.step())
-		d.Do(p)
-		if s, ok := e.Step.(checker); ok {
-			s.Check(p)
+		if s, ok := e.Step.(doer); ok {
+			p.Step(&steps[i])
+			s.Do(p)
+			if s, ok := e.Step.(checker); ok {
+				s.Check(p)
+			}
 		}
 	}
 	if last == nil || last.plan.path == "" {
 		return nil, errors.New("internal error: a plan without a command")
 	}
-	p.Step(row.Step{Text: "read back", Exit: ExitExec})
-	p.ReadOnly()
+	p.Step(&row.Step{Text: "read back: /proc/self/status", Exit: ExitExec})
+	p.ReadOnly(pl.status >= 0)
 	for i := range pl.Entries {
 		e := &pl.Entries[i]
 		if s, ok := e.Step.(checker); ok && !e.Transient {
-			step := e.step()
-			step.Text = "read back: " + step.Text
-			p.Step(step)
+			p.Step(&steps[i])
 			s.Check(p)
 		}
 	}
 	for i := range pl.Entries {
-		e := &pl.Entries[i]
-		if s, ok := e.Step.(loader); ok {
-			p.Step(e.step())
+		if s, ok := pl.Entries[i].Step.(loader); ok {
+			p.Step(&steps[i])
 			if err := s.Load(p); err != nil {
-				return nil, e.error(err)
+				return nil, pl.Entries[i].error(err)
 			}
 		}
 	}
-	p.Step(row.Step{Text: "exec: " + pl.path, Exit: ExitExec})
+	p.Step(&row.Step{Text: "exec: " + pl.path, Exit: ExitExec})
 	last.Exec(p)
 	return p, nil
 }

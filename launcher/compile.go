@@ -48,7 +48,7 @@ type compiler struct {
 // Plan.Refused, all of it together, each by the name of its directive.
 func Compile(asked *policy.Policy, env *Env) *Plan {
 	p := *asked
-	c := &compiler{p: &p, env: env, plan: &Plan{For: env.For}}
+	c := &compiler{p: &p, env: env, plan: &Plan{For: env.For, handles: env.handles}}
 	c.plan.Entries = make([]Entry, 0, 32)
 	c.identity()
 	c.plan.Implied = p.Normalize(c.uid == 0)
@@ -74,7 +74,9 @@ func Compile(asked *policy.Policy, env *Env) *Plan {
 	c.withoutLinux()
 	c.waive()
 	c.number()
-	c.notes()
+	if env.For != "launch" {
+		c.notes()
+	}
 	return c.plan
 }
 
@@ -284,8 +286,12 @@ func (c *compiler) limits() {
 const limitNOFILE = 7
 
 // restoreLimit gives the daemon the soft limits that were raised for hardrun: by
-// the constructor, or by the Go runtime (NOFILE).
+// the constructor, or by the Go runtime (NOFILE). On other systems the exec of
+// package syscall does it, which alone knows what the limit was.
 func (c *compiler) restoreLimit(n int) {
+	if !c.env.linux() {
+		return
+	}
 	was := c.env.Limits[n]
 	if c.env.Raised>>n&1 == 1 || n == limitNOFILE && was.Soft != was.Hard {
 		e := c.add(StageLower, process.SetLimit{N: n, Limit: was}, "", policy.Origin{}, ExitLimits)

@@ -57,9 +57,17 @@ type Env struct {
 	Arch       uint32          // AUDIT_ARCH_ of this machine, and its number of execve(2)
 	Execve     uint32
 
+	handles
+
 	// Problems are what could not be found: they are refused together with all
 	// else that is missing.
 	Problems []Refusal
+}
+
+// handles are what Gather opened and Apply goes on with.
+type handles struct {
+	proc, status int  // the verified /proc, and the own status text in it; -1 without /proc
+	fullStatus   bool // the text tells of everything that is read back
 }
 
 // Node is a memory node and its CPUs.

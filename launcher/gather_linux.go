@@ -24,7 +24,7 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 	if err != nil {
 		return nil, err
 	}
-	env.Proc = proc >= 0
+	env.Proc, env.proc, env.status = proc >= 0, proc, -1
 	if err := env.readCredentials(proc); err != nil {
 		return nil, err
 	}
@@ -51,11 +51,6 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 	env.paths(p, args)
 	if who == "launch" {
 		env.descriptors(p)
-	}
-	if proc >= 0 {
-		if err := unix.Close(proc); err != nil {
-			return nil, os.NewSyscallError("close", err)
-		}
 	}
 	return env, nil
 }
@@ -123,10 +118,15 @@ func (e *Env) readCredentials(proc int) error {
 // there is none or it does not tell (gVisor).
 func (e *Env) readCaps(proc int) error {
 	if proc >= 0 {
-		text, err := readBelow(proc, strconv.Itoa(e.PID)+"/status")
+		fd, err := openBelow(proc, strconv.Itoa(e.PID)+"/status", unix.O_RDONLY)
 		if err != nil {
 			return err
 		}
+		text, err := readFD(fd, 1<<20)
+		if err != nil {
+			return err
+		}
+		e.status = fd
 		complete := true
 		for _, x := range []struct {
 			key string
@@ -146,6 +146,10 @@ func (e *Env) readCaps(proc int) error {
 			complete = complete && ok
 		}
 		if complete {
+			for _, key := range [...]string{"Groups", "Uid", "Gid", "NoNewPrivs", "SigBlk", "SigIgn", "SigCgt", "Umask"} {
+				complete = complete && status(text).has(key)
+			}
+			e.fullStatus = complete
 			return nil
 		}
 	}

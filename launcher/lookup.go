@@ -81,7 +81,7 @@ func (e *Env) findCommand(p *policy.Policy, v view, cwd, name string) error {
 		if name[0] != '/' && cwd != "." {
 			at = cwd + "/" + name
 		}
-		return e.checkProgram(v, at, name, 0)
+		return e.checkProgram(v, at, name, 0, false)
 	}
 	search := values(p.ExecSearchPath)
 	if len(search) == 0 {
@@ -93,7 +93,7 @@ func (e *Env) findCommand(p *policy.Policy, v view, cwd, name string) error {
 			continue // the working directory is no place to find a daemon in
 		}
 		path := strings.TrimRight(dir, "/") + "/" + name
-		err := e.checkProgram(v, path, path, 0)
+		err := e.checkProgram(v, path, path, 0, false)
 		if err == nil {
 			e.Command.Path = path
 			return nil
@@ -141,24 +141,16 @@ type missingError struct{ text string }
 func (e *missingError) Error() string { return e.text }
 
 // checkProgram looks at one file: the command, or what interprets it.
-func (e *Env) checkProgram(v view, path, name string, depth int) error {
+// loader says that it is what PT_INTERP of an ELF file names.
+func (e *Env) checkProgram(v view, path, name string, depth int, loader bool) error {
 	if depth > 6 { // fs/exec.c takes five scripts in a row, and the last one's program has a loader
 		return errors.New(name + ": more than five interpreters in a row")
 	}
-	perm, noexec, err := v.examine(path)
-	if err != nil {
-		if errors.Is(err, unix.ELOOP) {
-			return &missingError{name + ": symbolic links that loop, or lead through /proc"}
-		}
+	if err := v.executable(path, name); err != nil {
 		return err
 	}
-	switch {
-	case perm&unix.S_IFMT != unix.S_IFREG:
-		return errors.New(name + ": not a regular file")
-	case perm&0o111 == 0:
-		return errors.New(name + ": not executable (mode " + mode(perm) + ")")
-	case noexec:
-		return errors.New(name + ": on a file system that is mounted noexec")
+	if depth > 0 && loader {
+		return nil // the kernel maps a loader as it is, and looks for no loader of that
 	}
 	head, fd, err := v.head(path)
 	if errors.Is(err, unix.EACCES) {
@@ -177,15 +169,43 @@ func (e *Env) checkProgram(v view, path, name string, depth int) error {
 	if interp == "" {
 		return nil
 	}
+	script := bytes.HasPrefix(head, []byte("#!"))
+	if !e.linux() {
+		switch {
+		case script && depth > 0:
+			return errors.New(name + ": a script itself, which only Linux takes for an interpreter")
+		case !script && (strings.Contains(interp, "/ld-linux") || strings.Contains(interp, "/ld-musl")):
+			return nil // a program of Linux, whose emulation has a root of its own
+		}
+	}
 	if depth == 0 {
 		e.Command.Interp = interp
 	}
-	if err := e.checkProgram(v, interp, interp, depth+1); err != nil {
+	if err := e.checkProgram(v, interp, interp, depth+1, !script); err != nil {
 		var missing *missingError
 		if errors.As(err, &missing) {
 			return err
 		}
 		return &missingError{name + ": its interpreter " + interp + " cannot be executed: " + reason(err)}
+	}
+	return nil
+}
+
+// executable tells whether a file could be executed, as far as its own mode and
+// its mount say.
+func (v view) executable(path, name string) error {
+	perm, noexec, err := v.examine(path)
+	switch {
+	case errors.Is(err, unix.ELOOP):
+		return &missingError{name + ": symbolic links that loop, or lead through /proc"}
+	case err != nil:
+		return err
+	case perm&unix.S_IFMT != unix.S_IFREG:
+		return errors.New(name + ": not a regular file")
+	case perm&0o111 == 0:
+		return errors.New(name + ": not executable (mode " + mode(perm) + ")")
+	case noexec:
+		return errors.New(name + ": on a file system that is mounted noexec")
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ type Plan struct {
 	argv, environ []string
 	path          string
 	command       *openCommand
-	init          bool
+	handles
 }
 
 // Args is the argument vector of the daemon.

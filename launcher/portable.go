@@ -26,13 +26,19 @@ func portableTo(system, directive string) bool {
 // implies it.
 func (c *compiler) elsewhere() {
 	p, system := c.p, c.env.GOOS
+	var last *policy.Directive
 	for _, s := range p.Settings() {
 		d := s.Directive
 		implied := slices.ContainsFunc(c.plan.Implied, func(i policy.Implied) bool { return i.Name == d.Name })
-		if implied || portableTo(system, d.Name) {
+		if implied || portableTo(system, d.Name) || d == last {
 			continue
 		}
-		c.refuse(d.ConfigName(), s.From, ExitUsage, "Linux only, not on "+system).Waivable = d.Class.Waivable()
+		last = d // a list has a setting for each of its values
+		text := "Linux only, not on " + system
+		if d.Name == "StandardInputData" {
+			text += ", and StandardInputText= neither"
+		}
+		c.refuse(d.ConfigName(), s.From, ExitUsage, text).Waivable = d.Class.Waivable()
 	}
 	for fd, s := range [3]policy.Opt[policy.Stream]{p.StandardInput, p.StandardOutput, p.StandardError} {
 		switch s.V.Kind {

@@ -53,11 +53,6 @@ func openBelow(dir int, path string, flags int) (int, error) {
 	return fd, nil
 }
 
-// openStatus opens the own status text, for this process's main thread.
-func openStatus(proc int) (int, error) {
-	return openBelow(proc, strconv.Itoa(unix.Getpid())+"/status", unix.O_RDONLY)
-}
-
 // readBelow reads a small file below a verified directory.
 func readBelow(dir int, path string) (string, error) {
 	fd, err := openBelow(dir, path, unix.O_RDONLY)
@@ -86,18 +81,8 @@ func (s status) get(key string) string {
 	return ""
 }
 
-// numbers is a line of decimal numbers.
-func (s status) numbers(key string) ([]uint32, error) {
-	var list []uint32
-	for _, w := range strings.Fields(s.get(key)) {
-		n, err := strconv.ParseUint(w, 10, 32)
-		if err != nil {
-			return nil, errors.New("/proc/self/status: " + key + " reads \"" + w + "\"")
-		}
-		list = append(list, uint32(n))
-	}
-	return list, nil
-}
+// has tells whether there is a line of that key, be its value empty.
+func (s status) has(key string) bool { return strings.Contains(string(s), "\n"+key+":") }
 
 // mask is a line of one hexadecimal number; ok is false when there is none.
 func (s status) mask(key string) (n uint64, ok bool, err error) {

@@ -185,9 +185,9 @@ func TestOptionNames(t *testing.T) {
 
 // TestOwnRows holds the list of hardrun's own options.
 func TestOwnRows(t *testing.T) {
-	applied := strings.Fields("Caps Chroot Env ClearEnv KeepFD KeepTTY Init Waive Strict Log Parent Unknown")
+	applied := strings.Fields("Caps Chroot Env ClearEnv KeepFD KeepTTY Init Waive Strict Log Parent Unknown SeccompBPF")
 	notYet := strings.Fields("Bind RoBind Tmpfs DropIn MinimalRoot UnitPath AllowLandlock Socket Listen Do PID ReadyFD " +
-		"SkipStatus SeccompBPF FilterOut Prove ExplainDenials")
+		"SkipStatus FilterOut Prove ExplainDenials")
 	for _, d := range Directives {
 		if !d.Own {
 			continue

@@ -6,7 +6,7 @@
 // expected.
 //
 //	var p row.Program
-//	p.Step(row.Step{Text: "user: set uid 33", Tail: "User= -u", Exit: 217})
+//	p.Step(&row.Step{Text: "user: set uid 33", Tail: "User= -u", Exit: 217})
 //	p.Call(unix.SYS_SETRESUID, 0, row.Int(33), row.Int(33), row.Int(33))
 //
 // The package is a leaf: caps, process, ns and seccomp write rows without
@@ -55,8 +55,8 @@ const (
 	// same step decides whether the state asked for is there already. It is
 	// what lets a container that runs as the service's user start.
 	Tolerate uint8 = 1 << iota
-	// Weak lets a status line be absent (gVisor knows only some of them):
-	// another source of the same step decides then.
+	// Weak lets a status line be absent (gVisor knows only some of them): every
+	// getter has decided then.
 	Weak
 	// Waivable lets the step be given up for a reason of the environment
 	// (EPERM, EACCES, ENOSYS, EOPNOTSUPP, ENOSPC): --waive=NAME was given.
@@ -115,6 +115,8 @@ type Step struct {
 	Exit  uint8  // the exit status of a failure, systemd.exec(5) "Process exit codes"
 	Group uint8  // rows of one group are given up together by a waiver; 0 is never given up
 	Flags uint8  // Waivable or Optional
+
+	text, tail Ptr // where Text and Tail are in the blob, once they are
 }
 
 // Program is a list of rows and the blob of data which they refer to. The zero
@@ -124,8 +126,11 @@ type Program struct {
 	Blob   []byte
 	Relocs []uint32 // offsets of 64-bit words in the blob which hold offsets and become addresses
 
-	cur   Row  // what each new row starts from
-	fresh bool // the status text was just read, and nothing changes until the end
+	// FullStatus says that there is a status text, and that it has every line.
+	FullStatus bool
+
+	cur    Row // what each new row starts from
+	source Source
 }
 
 // Reserve sets room aside, so that building does not grow the slices.
@@ -134,12 +139,16 @@ func (p *Program) Reserve(rows, blob int) {
 	p.Blob = make([]byte, 1, blob) // offset 0 is the empty string
 }
 
-// Step says what the following rows belong to.
-func (p *Program) Step(s Step) {
-	p.cur = Row{Exit: s.Exit, Group: s.Group, Flags: s.Flags, Text: uint32(p.String(s.Text))}
-	if s.Tail != "" {
-		p.cur.Tail = uint32(p.String(s.Tail))
+// Step says what the following rows belong to. The same step can be gone on with
+// later.
+func (p *Program) Step(s *Step) {
+	if s.text == 0 {
+		s.text = p.String(s.Text)
+		if s.Tail != "" {
+			s.tail = p.String(s.Tail)
+		}
 	}
+	p.cur = Row{Exit: s.Exit, Group: s.Group, Flags: s.Flags, Text: uint32(s.text), Tail: uint32(s.tail)}
 }
 
 // Call adds a system call that must answer want.
@@ -179,32 +188,59 @@ func (p *Program) Same(out Ptr, want []byte, form Form) {
 	p.add(Same, 0, 0, []Arg{out.Arg(), w.Arg(), Int(len(want))}).Form = form
 }
 
-// Status reads the status text anew; the Line rows after it look into it.
-func (p *Program) Status() {
-	if !p.fresh {
+// Source says by what a state is read back.
+type Source uint8
+
+const (
+	// Getters: by system calls. It is what comes directly after a change.
+	Getters Source = iota
+	// Both: by the status text, which one reading gives for all that follows, and
+	// by the getters that cost one call. It is what comes before the end.
+	Both
+	// Weakly: by every getter, and by the lines that the status text has. It is
+	// what comes before the end where /proc is not there, or does not tell all.
+	Weakly
+)
+
+// ReadOnly says that nothing changes any more: the checks that follow are the
+// last, and read from both sources. status is whether there is a status text.
+func (p *Program) ReadOnly(status bool) {
+	p.source = Weakly
+	if p.FullStatus {
+		p.source = Both
+	}
+	if status {
 		p.add(Status, 0, 0, nil)
 	}
 }
 
-// ReadOnly says that from here on nothing changes, so that one reading of the
-// status text serves all that follows.
-func (p *Program) ReadOnly() {
-	p.Status()
-	p.fresh = true
-}
+// EachByCall tells whether a state of many parts, of which the status text has
+// a line, is to be read part by part.
+func (p *Program) EachByCall() bool { return p.source != Both }
 
 // Line demands a line of the status text: key with its colon, and the text
-// behind it up to the end of the line. With weak, an absent line passes.
-func (p *Program) Line(key, want string, weak bool) {
+// behind it up to the end of the line. It adds nothing where only getters are
+// asked; where the text does not tell all, an absent line passes.
+func (p *Program) Line(key, want string) {
+	if p.source == Getters {
+		return
+	}
 	r := p.add(Line, 0, 0, []Arg{p.String("\n" + key).Arg(), p.String(want + "\n").Arg()})
-	if weak {
+	if p.source == Weakly {
 		r.Flags |= Weak
 	}
 }
 
 // Signals makes the signals of ignored (bit n-1 for signal n) ignored and all
-// others default.
-func (p *Program) Signals(ignored uint64) { p.add(Signals, 0, 0, []Arg{Int(ignored)}) }
+// others default. Each is read back by itself where no full status text will do
+// that before the end.
+func (p *Program) Signals(ignored uint64) {
+	each := 1
+	if p.FullStatus {
+		each = 0
+	}
+	p.add(Signals, 0, 0, []Arg{Int(ignored), Int(each)})
+}
 
 // Fork makes the rows after it run in a child. The parent executes self, a
 // descriptor of hardrun, with the arguments and the environment of a waiter; the

@@ -272,9 +272,10 @@ static long status(const struct hr_program *p)
 	return n;
 }
 
-// signals sets all dispositions and reads them back. 0, or a negative errno;
-// *at is the signal that failed.
-static long signals(uint64_t ignored, int *at)
+// signals sets all dispositions. Each is read back where there is no status text
+// to do it by (SigIgn and SigCgt). 0, or a negative errno; *at is the signal that
+// failed.
+static long signals(uint64_t ignored, int each, int *at)
 {
 	for (int s = 1; s <= 64; s++) {
 		struct kernel_sigaction act = {.handler = ignored >> (s - 1) & 1 ? (void *)SIG_IGN : (void *)SIG_DFL}, got;
@@ -284,6 +285,8 @@ static long signals(uint64_t ignored, int *at)
 		long r = call4(SYS_rt_sigaction, s, ptr(&act), 0, 8);
 		if (r)
 			return r < 0 ? r : -EIO;
+		if (!each)
+			continue;
 		memset(&got, POISON, sizeof got);
 		r = call4(SYS_rt_sigaction, s, 0, ptr(&got), 8);
 		if (r)
@@ -396,7 +399,7 @@ static void __attribute__((noreturn)) run(struct hr_program *p)
 		}
 		case HR_SIGNALS:
 			made = SYS_rt_sigaction;
-			got = signals(a[0], &at);
+			got = signals(a[0], a[1] || p->status_fd < 0, &at);
 			bad = got != 0;
 			break;
 		case HR_FORK:

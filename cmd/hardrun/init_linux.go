@@ -30,7 +30,7 @@ func becomeInit(t *launcher.Thread, in *invocation) int {
 
 	p := &row.Program{}
 	p.Reserve(64, 8<<10)
-	p.Step(row.Step{Text: "init: fork", Tail: "X-Hardrun-Init= --init", Exit: launcher.ExitExec})
+	p.Step(&row.Step{Text: "init: fork", Tail: "X-Hardrun-Init= --init", Exit: launcher.ExitExec})
 	listen, environ := listenPID(p, t.Snapshot.Environ)
 	const digits = 24
 	wait := p.String("HARDRUN_WAIT=")
@@ -40,7 +40,7 @@ func becomeInit(t *launcher.Thread, in *invocation) int {
 	childArgv, childEnv := p.Vector(argv), p.VectorOf(environ)
 	p.Fork(self, waitArgv, waitEnv, wait+row.Ptr(len("HARDRUN_WAIT=")), listen)
 	giveBack(p, &t.Snapshot)
-	p.Step(row.Step{Text: "init: start again", Exit: launcher.ExitExec})
+	p.Step(&row.Step{Text: "init: start again", Exit: launcher.ExitExec})
 	p.Exec(unix.SYS_EXECVEAT, row.Int(self), p.String("").Arg(), childArgv.Arg(), childEnv.Arg(), row.Int(unix.AT_EMPTY_PATH))
 	execute(p, -1)
 	return launcher.ExitExec
@@ -63,7 +63,7 @@ func listenPID(p *row.Program, vars []string) (at row.Ptr, list []row.Ptr) {
 
 // giveBack restores what the constructor and the Go runtime changed.
 func giveBack(p *row.Program, s *launcher.Snapshot) {
-	p.Step(row.Step{Text: "init: give the state back", Exit: launcher.ExitExec})
+	p.Step(&row.Step{Text: "init: give the state back", Exit: launcher.ExitExec})
 	for n, l := range s.Limits {
 		step := process.SetLimit{N: n, Limit: l}
 		step.Do(p)

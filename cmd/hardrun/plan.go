@@ -1,8 +1,7 @@
 package main
 
 import (
-	"encoding/json"
-	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -34,7 +33,7 @@ func planCommand(args []string) int {
 	plan := launcher.Compile(&in.policy, env)
 	code := 0
 	if in.json {
-		code = printJSON(plan)
+		code = out(planJSON(plan))
 	} else {
 		code = out(planText(plan))
 	}
@@ -123,65 +122,39 @@ func pad(s string, n int) string {
 	return s
 }
 
-// The stable form of `plan --json`.
-type (
-	jsonPlan struct {
-		For     string        `json:"for"`
-		Steps   []jsonStep    `json:"steps"`
-		Refused []jsonRefusal `json:"refused"`
-		Waived  []jsonRefusal `json:"waived"`
-		Notes   []jsonNote    `json:"notes"`
-	}
-	jsonStep struct {
-		Stage     string `json:"stage"`
-		Step      string `json:"step"`
-		Directive string `json:"directive"`
-		Origin    string `json:"origin"`
-		Because   string `json:"because"`
-		Mechanism string `json:"mechanism"`
-	}
-	jsonRefusal struct {
-		Directive string `json:"directive"`
-		Origin    string `json:"origin"`
-		Text      string `json:"text"`
-		Hint      string `json:"hint"`
-		Status    int    `json:"status"`
-		Waivable  bool   `json:"waivable"`
-	}
-	jsonNote struct {
-		ID   string `json:"id"`
-		Text string `json:"text"`
-	}
-)
-
-func printJSON(plan *launcher.Plan) int {
-	j := jsonPlan{For: plan.For, Steps: []jsonStep{}, Refused: []jsonRefusal{}, Waived: []jsonRefusal{}, Notes: []jsonNote{}}
-	for i := range plan.Entries {
+// planJSON is the stable form of `plan --json`. encoding/json would cost 0.4 MB
+// and some 3 % of every launch; a test reads this with it.
+func planJSON(plan *launcher.Plan) string {
+	var j jsonWriter
+	j.open("{")
+	j.field("for", plan.For)
+	j.list("steps", len(plan.Entries), func(i int) {
 		e := &plan.Entries[i]
-		j.Steps = append(j.Steps, jsonStep{
-			Stage: e.Stage.String(), Step: e.Step.String(), Directive: e.Directive,
-			Origin: e.Origin.String(), Because: e.Because, Mechanism: e.Step.Mechanism(),
-		})
-	}
-	j.Refused = appendRefusals(j.Refused, plan.Refused)
-	j.Waived = appendRefusals(j.Waived, plan.Waived)
-	for _, n := range plan.Notes {
-		j.Notes = append(j.Notes, jsonNote(n))
-	}
-	enc := json.NewEncoder(os.Stdout)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(&j); err != nil {
-		say("stdout: " + err.Error())
-		return 1
-	}
-	return 0
+		j.field("stage", e.Stage.String())
+		j.field("step", e.Step.String())
+		j.field("directive", e.Directive)
+		j.field("origin", e.Origin.String())
+		j.field("because", e.Because)
+		j.field("mechanism", e.Step.Mechanism())
+	})
+	j.refusals("refused", plan.Refused)
+	j.refusals("waived", plan.Waived)
+	j.list("notes", len(plan.Notes), func(i int) {
+		j.field("id", plan.Notes[i].ID)
+		j.field("text", plan.Notes[i].Text)
+	})
+	j.close("}")
+	return j.String() + "\n"
 }
 
-func appendRefusals(to []jsonRefusal, list []launcher.Refusal) []jsonRefusal {
-	for i := range list {
+func (j *jsonWriter) refusals(name string, list []launcher.Refusal) {
+	j.list(name, len(list), func(i int) {
 		r := &list[i]
-		to = append(to, jsonRefusal{r.Directive, r.Origin.String(), r.Text, r.Hint, r.Exit, r.Waivable})
-	}
-	return to
+		j.field("directive", r.Directive)
+		j.field("origin", r.Origin.String())
+		j.field("text", r.Text)
+		j.field("hint", r.Hint)
+		j.raw("status", strconv.Itoa(r.Exit))
+		j.raw("waivable", strconv.FormatBool(r.Waivable))
+	})
 }

@@ -26,7 +26,11 @@ func commands() []command {
 		{"completion", "bash|zsh|fish", "print a completion script", completionCommand},
 		{"version", "", "print the version, the reference, and how it was built", versionCommand},
 		{"help", "", "print this", func([]string) int { return help() }},
-		{word: "security"}, {word: "inspect"}, {word: "syscalls"}, {word: "learn"}, {word: "convert"},
+		{word: "security"},
+		{word: "inspect"},
+		{word: "syscalls"},
+		{word: "learn"},
+		{word: "convert"},
 	}
 }
 

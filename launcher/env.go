@@ -13,6 +13,7 @@ type Snapshot struct {
 	Ignored, Blocked uint64 // bit n-1 for signal n
 	Limits           [16]process.Limit
 	Raised           uint32         // bit n: the soft limit n was raised for the runtime
+	TimerSlack       uint64         // nanoseconds; 0 for a real-time thread, which has none
 	Affinity         process.CPUSet // of the main thread
 	AffinityBytes    int            // the size of the kernel's mask
 	Closed           uint8          // bit n: descriptor n of 0…2 was closed

@@ -128,6 +128,7 @@ func (e *Env) readCaps(proc int) error {
 		}
 		e.status = fd
 		complete := true
+		st := status(text)
 		for _, x := range []struct {
 			key string
 			set *caps.Set
@@ -138,7 +139,7 @@ func (e *Env) readCaps(proc int) error {
 			{"CapBnd", &e.Caps.Bounding},
 			{"CapAmb", &e.Caps.Ambient},
 		} {
-			n, ok, err := status(text).mask(x.key)
+			n, ok, err := st.mask(x.key)
 			if err != nil {
 				return err
 			}
@@ -147,7 +148,7 @@ func (e *Env) readCaps(proc int) error {
 		}
 		if complete {
 			for _, key := range [...]string{"Groups", "Uid", "Gid", "NoNewPrivs", "SigBlk", "SigIgn", "SigCgt", "Umask"} {
-				complete = complete && status(text).has(key)
+				complete = complete && st.has(key)
 			}
 			e.fullStatus = complete
 			return nil

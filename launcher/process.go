@@ -10,6 +10,7 @@ import (
 // process plans what a process carries besides its credentials.
 func (c *compiler) process() {
 	p := c.p
+	c.restoreSlack()
 	if v := p.OOMScoreAdjust; v.Set {
 		text := strconv.Itoa(v.V)
 		c.add(StageProcess, &process.WriteProc{File: "oom_score_adj", Text: text, Expect: text + "\n", What: "OOM score adjustment " + text}, "OOMScoreAdjust", v.From, ExitOOMAdjust)
@@ -44,6 +45,19 @@ func (c *compiler) process() {
 	if v := p.UMask; v.Set {
 		c.add(StageUMask, process.SetUMask{Mode: v.V}, "UMask", v.From, ExitLimits)
 	}
+}
+
+// restoreSlack gives the daemon the timer slack that was raised for hardrun. It
+// comes before the scheduling policy, since a real-time thread has none, and the
+// kernel sets it to 0 then.
+func (c *compiler) restoreSlack() {
+	p, env := c.p, c.env
+	if !env.linux() || p.TimerSlackNSec.Set || env.TimerSlack == 0 {
+		return
+	}
+	e := c.add(StageProcess, process.SetTimerSlack{NSec: env.TimerSlack, Restore: true}, "", policy.Origin{}, ExitTimerSlack)
+	e.Because = "hardrun starts with a larger one"
+	e.Transient = p.CPUSchedulingPolicy.Set
 }
 
 // scheduling plans policy, nice and I/O class. The policy comes before nice:

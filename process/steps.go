@@ -105,10 +105,17 @@ func (s SetIOPriority) String() string {
 func (s SetIOPriority) Mechanism() string { return "ioprio_set" }
 
 // SetTimerSlack sets the timer slack in nanoseconds, PR_SET_TIMERSLACK. 0 is
-// the value at the start of the process, as the kernel defines it.
-type SetTimerSlack struct{ NSec uint64 }
+// the value at the start of the process, as the kernel defines it. With Restore
+// it is the inherited one.
+type SetTimerSlack struct {
+	NSec    uint64
+	Restore bool
+}
 
 func (s SetTimerSlack) String() string {
+	if s.Restore {
+		return "timer slack as inherited"
+	}
 	return "timer slack " + strconv.FormatUint(s.NSec, 10) + " ns"
 }
 

@@ -48,6 +48,7 @@ func newThread() *launcher.Thread {
 		Ignored:       uint64(s.ignored),
 		Blocked:       uint64(s.blocked),
 		Raised:        uint32(s.raised),
+		TimerSlack:    uint64(s.timer_slack),
 		AffinityBytes: int(s.affinity_bytes),
 		Closed:        uint8(s.closed),
 		Environ:       environ(),

@@ -72,6 +72,10 @@ func giveBack(p *row.Program, s *launcher.Snapshot) {
 	affinity := process.SetAffinity{CPUs: s.Affinity, Bytes: s.AffinityBytes}
 	affinity.Do(p)
 	affinity.Check(p)
+	if slack := (process.SetTimerSlack{NSec: s.TimerSlack}); slack.NSec != 0 {
+		slack.Do(p)
+		slack.Check(p)
+	}
 	for fd := range 3 {
 		if s.Closed>>fd&1 == 1 {
 			process.CloseStandard{FD: fd}.Do(p)

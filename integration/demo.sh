@@ -111,7 +111,7 @@ echo
 echo "\$ grep -hE '^(Uid|Gid|Groups|NoNewPrivs|Cap…):' /proc/$pid/task/*/status | sort | uniq -c"
 grep -hE '^(Uid|Gid|Groups|NoNewPrivs|Cap[A-Z][a-z]+):' "/proc/$pid/task/"*/status | sort | uniq -c | tee "$dir/status.txt"
 show capsh --decode="$(sed -n 's/^CapBnd:[[:space:]]*//p' "/proc/$pid/status")"
-show readlink "/proc/$pid/root"
+show ls "/proc/$pid/root/"
 
 threads=$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)
 uid=$(id -u bind) gid=$(id -g bind)

@@ -165,7 +165,8 @@ func exampleRun(t *testing.T, s *exampleSpace, x exampleOf) {
 type exampleSpace struct{ enter []string }
 
 // examplesPrepare makes the places that the scripts name, in the private mount
-// namespace, says so, and stays until its input ends.
+// namespace, says so, and stays until its input ends. It is process 1 there, and
+// must reap what is left to it, as bash does and dash does not.
 const examplesPrepare = `
 binary=$1 examples=$2 overlay=$3
 ip link set lo up
@@ -189,7 +190,7 @@ func newExampleSpace(t *testing.T, overlay string) *exampleSpace {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("unshare", "--net", "--mount", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc",
-		"sh", "-euc", examplesPrepare, "sh", hardrun, examples, overlay)
+		"bash", "-euc", examplesPrepare, "bash", hardrun, examples, overlay)
 	cmd.Stderr = os.Stderr
 	input, err := cmd.StdinPipe()
 	if err != nil {

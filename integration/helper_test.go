@@ -1,3 +1,5 @@
+//go:build linux
+
 package integration
 
 import (
@@ -299,15 +301,22 @@ func directory(t *testing.T, mode os.FileMode) string {
 	return dir
 }
 
-func write(t *testing.T, path, text string, mode os.FileMode) string {
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func write(t *testing.T, path, text string, mode uint32) string {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(path, mode); err != nil {
+	if err := syscall.Chmod(path, mode); err != nil { // set-user-ID bit and all, whatever the umask is
 		t.Fatal(err)
 	}
 	return path
@@ -322,7 +331,7 @@ func read(t *testing.T, path string) string {
 	return string(b)
 }
 
-func copied(t *testing.T, from, to string, mode os.FileMode) string {
+func copied(t *testing.T, from, to string, mode uint32) string {
 	t.Helper()
 	return write(t, to, read(t, from), mode)
 }

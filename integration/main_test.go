@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package integration holds the privileged tests: real programs under the real
 // binary, on the real kernel.
 //
@@ -15,6 +17,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 var (
@@ -33,6 +37,10 @@ func TestMain(m *testing.M) {
 }
 
 func prepared(m *testing.M) (code int, err error) {
+	// What this process inherited is not for the programs it starts.
+	if err := unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return 1, fmt.Errorf("close_range: %w", err)
+	}
 	// Of a directory of its own: t.TempDir lets nobody else in.
 	base, err = os.MkdirTemp("", "hardrun-integration-")
 	if err != nil {

@@ -19,11 +19,12 @@ type Thread struct {
 	Warn func(text string)
 }
 
-// What a step of Go does. Packages below have these methods without knowing.
+// What a step of Go does. Packages below have these methods without knowing. self
+// is the own directory of a verified /proc, or -1.
 type (
-	preparer interface{ Prepare(proc int) error }
+	preparer interface{ Prepare(self int) error }
 	applier  interface {
-		Apply(proc int) error
+		Apply(self int) error
 		Verify() error
 	}
 	doer interface {
@@ -54,8 +55,7 @@ func (pl *Plan) Apply(t *Thread) (Sealed, error) {
 	if len(pl.Refused) > 0 {
 		return Sealed{}, &pl.Refused[0]
 	}
-	proc := pl.proc
-	root, err := pl.prepare(proc)
+	root, err := pl.prepare()
 	if err != nil {
 		return Sealed{}, err
 	}
@@ -65,7 +65,7 @@ func (pl *Plan) Apply(t *Thread) (Sealed, error) {
 		if !ok {
 			continue
 		}
-		err := s.Apply(proc)
+		err := s.Apply(pl.self)
 		if err == nil {
 			err = s.Verify()
 		}
@@ -84,18 +84,18 @@ func (pl *Plan) Apply(t *Thread) (Sealed, error) {
 }
 
 // prepare opens what is opened in the host's view, before anything changes.
-func (pl *Plan) prepare(proc int) (*ns.RootState, error) {
+func (pl *Plan) prepare() (*ns.RootState, error) {
 	var root *ns.RootState
 	for i := range pl.Entries {
 		e := &pl.Entries[i]
 		if r, ok := e.Step.(ns.ChangeRoot); ok {
 			root = r.Root
-			if err := root.Open(proc); err != nil {
+			if err := root.Open(pl.self); err != nil {
 				return nil, e.error(err)
 			}
 		}
 		if s, ok := e.Step.(preparer); ok {
-			if err := s.Prepare(proc); err != nil {
+			if err := s.Prepare(pl.self); err != nil {
 				return nil, e.error(err)
 			}
 		}

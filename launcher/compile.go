@@ -243,7 +243,7 @@ func (c *compiler) directory() {
 }
 
 func (c *compiler) descriptors() {
-	step := &process.CloseDescriptors{}
+	step := &process.CloseDescriptors{Table: c.env.FDSize}
 	var from policy.Origin
 	name := ""
 	for i := range c.env.Listen {
@@ -321,8 +321,12 @@ func (c *compiler) ending() {
 		c.add(StageSignals, signals, name, from, ExitSignals)
 	}
 	for fd := range 3 {
-		if env.Closed>>fd&1 == 1 && !c.replaced[fd] {
+		switch {
+		case c.replaced[fd]:
+		case env.Closed>>fd&1 == 1:
 			c.add(StageStandard, process.CloseStandard{FD: fd}, "", policy.Origin{}, ExitFDs)
+		case env.linux():
+			c.add(StageStandard, process.KeepStandard{FD: fd, Dev: env.Standard[fd].Dev, Ino: env.Standard[fd].Ino}, "", policy.Origin{}, ExitFDs)
 		}
 	}
 	c.add(StageExec, &execStep{c.plan}, "", policy.Origin{}, ExitExec)

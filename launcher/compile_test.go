@@ -44,7 +44,7 @@ func steps(pl *Plan) []string {
 	var out []string
 	for _, e := range pl.Entries {
 		switch e.Step.(type) {
-		case guard, process.SetAffinity, process.SetTimerSlack, process.SetSignals, *execStep, *openCommand, *process.CloseDescriptors, environStep:
+		case guard, process.KeepStandard, process.SetAffinity, process.SetTimerSlack, process.SetSignals, *execStep, *openCommand, *process.CloseDescriptors, environStep:
 			continue
 		}
 		out = append(out, e.Stage.String()+": "+e.Step.String())

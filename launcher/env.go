@@ -16,9 +16,13 @@ type Snapshot struct {
 	TimerSlack       uint64         // nanoseconds; 0 for a real-time thread, which has none
 	Affinity         process.CPUSet // of the main thread
 	AffinityBytes    int            // the size of the kernel's mask
+	Standard         [3]File        // what descriptors 0…2 are; /dev/null for a closed one
 	Closed           uint8          // bit n: descriptor n of 0…2 was closed
 	Environ          []string       // as execve(2) delivered it, in its order, duplicates included
 }
+
+// File tells a file from others: its device and inode, stat(2).
+type File struct{ Dev, Ino uint64 }
 
 // CapState is the five sets of a thread, capabilities(7).
 type CapState struct{ Inheritable, Permitted, Effective, Bounding, Ambient caps.Set }
@@ -36,6 +40,7 @@ type Env struct {
 	LastCap    int // the highest capability of the kernel
 	SecureBits caps.SecureBits
 	NoNewPrivs bool
+	FDSize     int    // how many descriptors the table had room for at the start; 0 when not known
 	Proc       bool   // a verified /proc is there
 	Terminal   bool   // a controlling terminal is shared with who started hardrun, and TIOCSTI works
 	Nodes      []Node // memory nodes; filled only when NUMAMask= or CPUAffinity=numa needs them
@@ -67,8 +72,10 @@ type Env struct {
 
 // handles are what Gather opened and Apply goes on with.
 type handles struct {
-	proc, status int  // the verified /proc, and the own status text in it; -1 without /proc
-	fullStatus   bool // the text tells of everything that is read back
+	proc       int  // the verified /proc; -1 when there is none that knows this process
+	self       int  // the own directory in it
+	status     int  // the own status text
+	fullStatus bool // the text tells of everything that is read back
 }
 
 // Node is a memory node and its CPUs.

@@ -67,7 +67,10 @@ func (e *Error) Error() string {
 // Unwrap gives the reason; errors.Is finds the errno.
 func (e *Error) Unwrap() error { return e.Err }
 
-// reason is an error without the name of what is being done twice.
+// Reason is an error as it stands in a message: the system call, the path, and
+// the kernel's word for it.
+func Reason(err error) string { return reason(err) }
+
 func reason(err error) string {
 	var path *fs.PathError
 	if errors.As(err, &path) {

@@ -24,15 +24,29 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 	if err != nil {
 		return nil, err
 	}
-	env.Proc, env.proc, env.status = proc >= 0, proc, -1
-	if err := env.readCredentials(proc); err != nil {
+	env.proc, env.self, env.status = -1, -1, -1
+	if proc >= 0 {
+		if env.self, err = openSelf(proc); err != nil {
+			return nil, err
+		}
+		if env.self < 0 {
+			err = closed(proc, "/proc")
+		} else {
+			env.proc = proc
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	env.Proc = env.proc >= 0
+	if err := env.readCredentials(); err != nil {
 		return nil, err
 	}
 	env.listen()
 	env.names(p)
 	env.files(p)
 	if p.User.Set {
-		env.Terminal = process.ControllingTerminal() && sticky(proc)
+		env.Terminal = process.ControllingTerminal() && sticky(env.proc)
 	}
 	if p.SELinuxContext.Set || p.AppArmorProfile.Set || p.SmackProcessLabel.Set {
 		env.LSMs = listLSMs()
@@ -72,7 +86,7 @@ func prctl(option int, a ...uintptr) (int, unix.Errno) {
 }
 
 // readCredentials reads ids, groups, capability sets, securebits, no_new_privs.
-func (e *Env) readCredentials(proc int) error {
+func (e *Env) readCredentials() error {
 	for i := range 3 {
 		e.UIDs[i], e.GIDs[i] = ^uint32(0), ^uint32(0)
 	}
@@ -111,24 +125,31 @@ func (e *Env) readCredentials(proc int) error {
 		return os.NewSyscallError("prctl(PR_GET_NO_NEW_PRIVS)", errno)
 	}
 	e.NoNewPrivs = nnp == 1
-	return e.readCaps(proc)
+	return e.readCaps()
 }
 
 // readCaps reads the five sets: from the status text, or by the getters where
 // there is none or it does not tell (gVisor).
-func (e *Env) readCaps(proc int) error {
-	if proc >= 0 {
-		fd, err := openBelow(proc, strconv.Itoa(e.PID)+"/status", unix.O_RDONLY)
+func (e *Env) readCaps() error {
+	if e.self >= 0 {
+		fd, err := openBelow(e.self, "status", unix.O_RDONLY)
 		if err != nil {
 			return err
 		}
 		text, err := readFD(fd, 1<<20)
 		if err != nil {
-			return err
+			return &os.PathError{Op: "read", Path: "/proc/self/status", Err: err}
 		}
 		e.status = fd
 		complete := true
 		st := status(text)
+		if !st.own() {
+			return errors.New("/proc/self/status is that of another process")
+		}
+		// A size that cannot be read is not known: the table is listed then.
+		if n, err := strconv.Atoi(st.get("FDSize")); err == nil && n > 0 {
+			e.FDSize = n
+		}
 		for _, x := range []struct {
 			key string
 			set *caps.Set

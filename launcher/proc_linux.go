@@ -16,25 +16,62 @@ const procRoot = 1
 // inode. -1 and no error where there is none. All that hardrun reads and writes
 // below /proc goes through this descriptor (CVE-2019-19921, CVE-2025-52881).
 func openProc() (int, error) {
-	fd, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	const path = "/proc"
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	if err == unix.ENOENT || err == unix.ENOTDIR || err == unix.ELOOP {
 		return -1, nil
 	}
 	if err != nil {
-		return -1, &os.PathError{Op: "open", Path: "/proc", Err: err}
+		return -1, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(fd, &fs); err != nil {
-		return -1, &os.PathError{Op: "fstatfs", Path: "/proc", Err: err}
+		return -1, &os.PathError{Op: "fstatfs", Path: path, Err: err}
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return -1, &os.PathError{Op: "fstat", Path: "/proc", Err: err}
+		return -1, &os.PathError{Op: "fstat", Path: path, Err: err}
 	}
 	if fs.Type != unix.PROC_SUPER_MAGIC || st.Ino != procRoot {
-		return -1, unix.Close(fd) // an empty directory, a tmpfs: no /proc
+		return -1, closed(fd, path) // an empty directory, a tmpfs: no /proc
 	}
 	return fd, nil
+}
+
+// openSelf opens the own directory of a verified /proc, under the number that
+// this /proc has for the process: it may be that of another PID namespace, where
+// getpid(2) is the number of a stranger. -1 and no error where it has none.
+func openSelf(proc int) (int, error) {
+	var buf [32]byte
+	n, err := unix.Readlinkat(proc, "self", buf[:])
+	if err == unix.ENOENT {
+		return -1, nil
+	}
+	if err != nil {
+		return -1, &os.PathError{Op: "readlinkat", Path: "/proc/self", Err: err}
+	}
+	number := string(buf[:max(n, 0)])
+	if pid, err := strconv.Atoi(number); err != nil || pid < 1 {
+		return -1, errors.New("/proc/self points to " + strconv.Quote(number))
+	}
+	return openBelow(proc, number, unix.O_PATH|unix.O_DIRECTORY)
+}
+
+// own tells whether a status text is that of this process: the last number of
+// NSpid, or Pid on a kernel without PID namespaces.
+func (s status) own() bool {
+	pids := strings.Fields(s.get("NSpid"))
+	if len(pids) == 0 {
+		pids = []string{s.get("Pid")}
+	}
+	return pids[len(pids)-1] == strconv.Itoa(unix.Getpid())
+}
+
+func closed(fd int, path string) error {
+	if err := unix.Close(fd); err != nil {
+		return &os.PathError{Op: "close", Path: path, Err: err}
+	}
+	return nil
 }
 
 // openBelow opens a file below a verified directory, on the same mount and
@@ -60,10 +97,10 @@ func readBelow(dir int, path string) (string, error) {
 		return "", err
 	}
 	b, err := readFD(fd, 1<<20)
-	if err := errors.Join(err, unix.Close(fd)); err != nil {
-		return "", err
+	if err != nil {
+		return "", errors.Join(&os.PathError{Op: "read", Path: "/proc/" + path, Err: err}, unix.Close(fd))
 	}
-	return string(b), nil
+	return string(b), closed(fd, "/proc/"+path)
 }
 
 // status is the text of /proc/PID/status, as lines of a key and a value.

@@ -1,9 +1,9 @@
 package ns
 
 import (
+	"bytes"
 	"errors"
 	"os"
-	"strconv"
 
 	"github.com/hardrun/hardrun/row"
 	"golang.org/x/sys/unix"
@@ -19,7 +19,7 @@ type rootState struct {
 
 // Open opens the directory, while the view is still the host's. Magic links are
 // not followed: what is behind /proc/PID/root is not a directory of the host.
-func (r *RootState) Open(proc int) error {
+func (r *RootState) Open(self int) error {
 	r.state.tree = -1
 	fd, err := unix.Openat2(unix.AT_FDCWD, r.Dir, &unix.OpenHow{
 		Flags:   unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC,
@@ -35,8 +35,8 @@ func (r *RootState) Open(proc int) error {
 	if r.state.identity, err = row.Identify(fd); err != nil {
 		return err
 	}
-	if proc >= 0 {
-		r.state.mounts, err = mountNamespace(proc)
+	if self >= 0 {
+		r.state.mounts, err = mountNamespace(self)
 	}
 	return err
 }
@@ -47,12 +47,13 @@ func (r *RootState) Dirfd() int { return r.state.dir }
 // Fallback is why chroot(2) was used in place of pivot_root(2), or nil.
 func (r *RootState) Fallback() error { return r.state.fallback }
 
-func mountNamespace(proc int) (string, error) {
+// mountNamespace is the name of the own mount namespace, "mnt:[4026531841]". self
+// is the own directory of a verified /proc.
+func mountNamespace(self int) (string, error) {
 	var buf [64]byte
-	path := strconv.Itoa(unix.Getpid()) + "/ns/mnt"
-	n, err := unix.Readlinkat(proc, path, buf[:])
-	if err != nil {
-		return "", &os.PathError{Op: "readlinkat", Path: "/proc/" + path, Err: err}
+	n, err := unix.Readlinkat(self, "ns/mnt", buf[:])
+	if err != nil || n <= 0 {
+		return "", &os.PathError{Op: "readlinkat", Path: "/proc/self/ns/mnt", Err: err}
 	}
 	return string(buf[:n]), nil
 }
@@ -71,14 +72,14 @@ func (r *RootState) giveUp(call string, err error) error {
 
 // Apply unshares, and shows at once that it was done: what follows would
 // change the host's mounts otherwise.
-func (s UnshareMounts) Apply(proc int) error {
+func (s UnshareMounts) Apply(self int) error {
 	if s.Root.state.mounts == "" {
 		return s.Root.giveUp("readlinkat(/proc/self/ns/mnt)", unix.ENOSYS)
 	}
 	if _, _, e := unix.RawSyscall(unix.SYS_UNSHARE, unix.CLONE_NEWNS, 0, 0); e != 0 {
 		return s.Root.giveUp("unshare", e)
 	}
-	now, err := mountNamespace(proc)
+	now, err := mountNamespace(self)
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,50 @@ func (s UnshareMounts) Apply(proc int) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return s.Root.giveUp("mount(MS_SLAVE)", err)
 	}
-	return nil
+	return noneShared(self)
+}
+
+// noneShared shows that no mount is shared with another namespace any more:
+// what is mounted from here on would arrive there as well.
+func noneShared(self int) error {
+	const path = "/proc/self/mountinfo"
+	fd, err := unix.Openat(self, "mountinfo", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	buf := make([]byte, 64<<10)
+	have, lines := 0, 0
+	for {
+		n, err := unix.Read(fd, buf[have:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return &os.PathError{Op: "read", Path: path, Err: err}
+		}
+		have += n
+		at := 0
+		for {
+			end := bytes.IndexByte(buf[at:have], '\n')
+			if end < 0 {
+				break
+			}
+			// The optional fields stand before a lone dash, proc_pid_mountinfo(5).
+			fields, _, _ := bytes.Cut(buf[at:at+end], []byte(" - "))
+			if bytes.Contains(fields, []byte(" shared:")) {
+				return errors.New("mount(MS_SLAVE): read back a mount that is still shared with the host")
+			}
+			at += end + 1
+			lines++
+		}
+		have = copy(buf, buf[at:have])
+		switch {
+		case n == 0 && (have > 0 || lines == 0), have == len(buf):
+			return &os.PathError{Op: "read", Path: path, Err: errors.New("not a list of mounts")}
+		case n == 0:
+			return unix.Close(fd)
+		}
+	}
 }
 
 // Verify was done by Apply, before anything was mounted.
@@ -148,6 +192,8 @@ func (s ChangeRoot) Apply(int) error {
 			}
 			return os.NewSyscallError("chdir", unix.Chdir("/"))
 		}
+		// On a root that cannot be pivoted from (rootfs) the tree is there, in a
+		// namespace that was shown to be the own one: chroot(2) into it does.
 		if err := s.Root.giveUp("pivot_root", err); err != nil {
 			return err
 		}

@@ -218,8 +218,9 @@ func signalSet(set uint64) string {
 
 // CloseDescriptors leaves of the descriptors from 3 on only Keep to the daemon.
 type CloseDescriptors struct {
-	Keep []int
-	open []int // what was open when Prepare looked
+	Keep  []int
+	Table int   // how many descriptors the table has room for (FDSize of proc(5)); 0 when that is not known
+	open  []int // what was open when Prepare looked
 }
 
 func (s *CloseDescriptors) String() string {
@@ -244,6 +245,18 @@ func (s CloseStandard) String() string { return "close " + strconv.Itoa(s.FD) + 
 
 // Mechanism is the call as strace shows it.
 func (s CloseStandard) Mechanism() string { return "close(" + strconv.Itoa(s.FD) + ")" }
+
+// KeepStandard leaves a standard descriptor as it was inherited. It only reads
+// back: a lying open(2) could have closed it, or put another file in its place.
+type KeepStandard struct {
+	FD       int
+	Dev, Ino uint64
+}
+
+func (s KeepStandard) String() string { return strconv.Itoa(s.FD) + " as inherited" }
+
+// Mechanism is the call as strace shows it.
+func (s KeepStandard) Mechanism() string { return "fstat(" + strconv.Itoa(s.FD) + ")" }
 
 func octal(n uint32) string {
 	s := strconv.FormatUint(uint64(n), 8)

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"os"
 	"strconv"
 
@@ -200,25 +201,31 @@ func (s SetTHP) Check(p *row.Program) {
 	p.Call(unix.SYS_PRCTL, want, row.Int(prGetTHPDisable), row.Int(0), row.Int(0), row.Int(0), row.Int(0))
 }
 
-// Prepare opens the file below the verified /proc.
-func (s *WriteProc) Prepare(proc int) error {
-	if proc < 0 {
-		return &os.PathError{Op: "open", Path: "/proc", Err: unix.ENOENT}
+// Prepare opens the file below self, the own directory of a verified /proc.
+func (s *WriteProc) Prepare(self int) error {
+	path := "/proc/self/" + s.File
+	if self < 0 {
+		return &os.PathError{Op: "open", Path: path, Err: errors.New("there is no /proc that knows this process")}
 	}
-	path := strconv.Itoa(unix.Getpid()) + "/" + s.File
-	fd, err := unix.Openat2(proc, path, &unix.OpenHow{
+	fd, err := unix.Openat2(self, s.File, &unix.OpenHow{
 		Flags:   unix.O_RDWR | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_SYMLINKS,
 	})
 	if err == unix.ENOSYS { // Linux before 5.6
-		fd, err = unix.Openat(proc, path, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+		fd, err = unix.Openat(self, s.File, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	}
 	if err != nil {
-		return &os.PathError{Op: "open", Path: "/proc/" + path, Err: err}
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	if fd < 3 {
+		return &os.PathError{Op: "open", Path: path, Err: errStandard}
 	}
 	s.fd = fd
 	return nil
 }
+
+// errStandard is an answer that open(2) cannot give, as 0, 1 and 2 are taken.
+var errStandard = errors.New("answered a standard descriptor")
 
 // Do adds the change.
 func (s *WriteProc) Do(p *row.Program) {
@@ -296,13 +303,13 @@ func hex16(n uint64) string {
 // Apply marks every descriptor from 3 on to be closed by execve(2), but for the
 // kept ones, and lists what is open for the read-back. All that hardrun opens
 // itself is marked from the start. It must come after the last open.
-func (s *CloseDescriptors) Apply(proc int) error {
+func (s *CloseDescriptors) Apply(self int) error {
 	err := unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC)
 	if err != nil && err != unix.ENOSYS && err != unix.EINVAL { // not there before Linux 5.9, the flag not before 5.11
 		return os.NewSyscallError("close_range", err)
 	}
 	oneByOne := err != nil
-	if err := s.look(proc); err != nil {
+	if err := s.look(self); err != nil {
 		return err
 	}
 	for _, fd := range s.open {
@@ -315,18 +322,25 @@ func (s *CloseDescriptors) Apply(proc int) error {
 	return nil
 }
 
-// look fills s.open. Without /proc it asks for each number in turn.
-func (s *CloseDescriptors) look(proc int) error {
+// look fills s.open. A small table of descriptors is asked number by number,
+// which is cheaper than the listing in /proc, and the only way without one.
+func (s *CloseDescriptors) look(self int) error {
 	s.open = s.open[:0]
-	if proc < 0 {
-		for fd := 3; fd < 4096; fd++ {
-			if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil {
+	if limit := s.Table; limit > 0 && limit <= 128 || self < 0 {
+		if limit == 0 {
+			limit = 4096
+		}
+		for fd := 3; fd < limit; fd++ {
+			_, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETFD, 0)
+			if err == 0 {
 				s.open = append(s.open, fd)
+			} else if err != unix.EBADF {
+				return os.NewSyscallError("fcntl(F_GETFD)", err)
 			}
 		}
 		return nil
 	}
-	dir, err := unix.Openat(proc, strconv.Itoa(unix.Getpid())+"/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	dir, err := unix.Openat(self, "fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return &os.PathError{Op: "open", Path: "/proc/self/fd", Err: err}
 	}
@@ -376,3 +390,15 @@ func (s CloseStandard) Do(p *row.Program) { p.Call(unix.SYS_CLOSE, 0, row.Int(s.
 func (s CloseStandard) Check(p *row.Program) {
 	p.Call(unix.SYS_FCNTL, -int64(unix.EBADF), row.Int(s.FD), row.Int(unix.F_GETFD))
 }
+
+// Check adds the read-back: the same file as at the start, fstat(2).
+func (s KeepStandard) Check(p *row.Program) {
+	const size = 256 // more than a struct stat of any machine; dev and ino stand first
+	out := p.Space(size)
+	p.Poison(out, 16)
+	p.Call(unix.SYS_FSTAT, 0, row.Int(s.FD), out.Arg())
+	p.Same(out, row.Uint64s(nil, s.Dev, s.Ino), row.FormHex64s)
+}
+
+// Do changes nothing.
+func (s KeepStandard) Do(*row.Program) {}

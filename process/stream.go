@@ -16,6 +16,7 @@ type OpenStream struct {
 	What  string // the line of plan: "stdout to /var/log/x, append"
 
 	opened int
+	file   fileState // what was opened, before it was moved anywhere
 }
 
 func (s *OpenStream) String() string { return s.What }

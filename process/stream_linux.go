@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"os"
+	"strconv"
 	"syscall"
 	"unsafe"
 
@@ -10,14 +11,17 @@ import (
 )
 
 // high is where hardrun's own descriptors are kept, above those of LISTEN_FDS.
-const high = 64
+const high = 10
 
 func raise(fd int) (int, error) {
 	n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, high)
-	if err != nil {
+	switch {
+	case err != nil:
 		return -1, os.NewSyscallError("fcntl(F_DUPFD_CLOEXEC)", err)
+	case n < high || fd < 3:
+		return -1, errors.New("fcntl(F_DUPFD_CLOEXEC) answered " + strconv.Itoa(n))
 	}
-	return n, unix.Close(fd)
+	return n, os.NewSyscallError("close", unix.Close(fd))
 }
 
 // Prepare opens what the stream will be.
@@ -38,6 +42,9 @@ func (s *OpenStream) Prepare(int) error {
 	}
 	if err != nil {
 		return err
+	}
+	if err := unix.Fstat(fd, &s.file); err != nil {
+		return os.NewSyscallError("fstat", err)
 	}
 	s.opened, err = raise(fd)
 	return err
@@ -129,10 +136,13 @@ func (s *OpenStream) Verify() error {
 	if s.opened == s.FD {
 		return nil
 	}
-	var want, got unix.Stat_t
-	if err := unix.Fstat(s.opened, &want); err != nil {
-		return os.NewSyscallError("fstat", err)
+	want := s.file
+	if s.Dup >= 0 {
+		if err := unix.Fstat(s.Dup, &want); err != nil {
+			return os.NewSyscallError("fstat", err)
+		}
 	}
+	got := unix.Stat_t{Dev: ^want.Dev}
 	if err := unix.Fstat(s.FD, &got); err != nil {
 		return os.NewSyscallError("fstat", err)
 	}
@@ -140,7 +150,7 @@ func (s *OpenStream) Verify() error {
 	if err != nil {
 		return os.NewSyscallError("fcntl(F_GETFD)", err)
 	}
-	if got.Ino == 0 && got.Mode == 0 || got.Dev != want.Dev || got.Ino != want.Ino || got.Rdev != want.Rdev || flags&unix.FD_CLOEXEC != 0 {
+	if got.Dev != want.Dev || got.Ino != want.Ino || got.Rdev != want.Rdev || flags&unix.FD_CLOEXEC != 0 {
 		return errors.New("read back another file than the one that was opened")
 	}
 	return nil

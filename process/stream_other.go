@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// high is where hardrun's own descriptors are kept, above those of LISTEN_FDS.
-const high = 64
+// high is where hardrun's own descriptors are kept, low enough for a small
+// RLIMIT_NOFILE. What LISTEN_FDS passes is open, and so not taken.
+const high = 10
 
 func raise(fd int) (int, error) {
 	n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, high)

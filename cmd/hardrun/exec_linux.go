@@ -53,6 +53,9 @@ func newThread() *launcher.Thread {
 		Closed:        uint8(s.closed),
 		Environ:       environ(),
 	}
+	for fd := range t.Snapshot.Standard {
+		t.Snapshot.Standard[fd] = launcher.File{Dev: uint64(s.standard[fd][0]), Ino: uint64(s.standard[fd][1])}
+	}
 	for n := range t.Snapshot.Limits {
 		t.Snapshot.Limits[n] = process.Limit{Soft: uint64(s.limits[n][0]), Hard: uint64(s.limits[n][1])}
 	}

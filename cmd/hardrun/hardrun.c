@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -119,7 +120,7 @@ static void put_call(struct message *m, long nr, uint64_t option)
 		{SYS_sched_getaffinity, "sched_getaffinity"}, {SYS_set_mempolicy, "set_mempolicy"}, {SYS_get_mempolicy, "get_mempolicy"},
 		{SYS_ioprio_set, "ioprio_set"}, {SYS_ioprio_get, "ioprio_get"}, {SYS_write, "write"}, {SYS_pread64, "pread64"},
 		{SYS_keyctl, "keyctl"}, {SYS_chdir, "chdir"}, {SYS_getcwd, "getcwd"}, {SYS_statx, "statx"}, {SYS_fcntl, "fcntl"},
-		{SYS_close, "close"}, {SYS_rt_sigprocmask, "rt_sigprocmask"}, {SYS_rt_sigaction, "rt_sigaction"}, {SYS_seccomp, "seccomp"},
+		{SYS_close, "close"}, {SYS_fstat, "fstat"}, {SYS_rt_sigprocmask, "rt_sigprocmask"}, {SYS_rt_sigaction, "rt_sigaction"}, {SYS_seccomp, "seccomp"},
 		{SYS_execve, "execve"}, {SYS_execveat, "execveat"}, {SYS_clone, "clone"},
 	};
 	static const struct {
@@ -256,7 +257,7 @@ static const char *find_line(const char *key)
 // which lies leaves no text in which a line could be found.
 static long status(const struct hr_program *p)
 {
-	static long last = sizeof status_text; // the rest was never written to
+	static long last; // what lies behind was never written to, and holds no line
 	memset(status_text, POISON, (size_t)last);
 	status_text[sizeof status_text - 1] = 0;
 	if (p->status_fd < 0)
@@ -641,6 +642,14 @@ static void __attribute__((constructor)) before_go(void)
 	for (int fd = 0; fd < 3; fd++)
 		if (s->closed >> fd & 1 && call4(SYS_openat, AT_FDCWD, ptr("/dev/null"), O_RDWR, 0) != fd)
 			refuse(209, "a standard descriptor is closed, and /dev/null cannot be opened in its place", "");
+	for (int fd = 0; fd < 3; fd++) {
+		struct stat st;
+		memset(&st, POISON, sizeof st);
+		if (call2(SYS_fstat, fd, ptr(&st)) || st.st_ino == 0xa5a5a5a5a5a5a5a5)
+			refuse(209, "cannot read what the standard descriptors are", "");
+		s->standard[fd][0] = st.st_dev;
+		s->standard[fd][1] = st.st_ino;
+	}
 	for (int sig = 1; sig <= 64; sig++) {
 		struct kernel_sigaction act = {.handler = (void *)-1};
 		if (call4(SYS_rt_sigaction, sig, 0, ptr(&act), 8))

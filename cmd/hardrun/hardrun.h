@@ -37,6 +37,7 @@ struct hr_snapshot {
 	uint64_t limits[HR_NLIMITS][2]; // soft, hard, by RLIMIT_ number
 	uint64_t affinity[128];        // the CPUs of the main thread
 	uint64_t timer_slack;          // nanoseconds
+	uint64_t standard[3][2];       // device and inode of descriptors 0, 1, 2
 	int32_t affinity_bytes;        // how many bytes of it the kernel filled
 	uint8_t closed;                // bit n: descriptor n (0, 1, 2) was closed
 	uint8_t pinned;                // the process was pinned to one CPU

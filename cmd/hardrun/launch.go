@@ -31,7 +31,7 @@ func launch(args []string) int {
 		where = in.policy.Log.V
 	}
 	if err := openLog(where, thread.Snapshot.Closed); err != nil {
-		say("--log: " + err.Error())
+		say("--log: " + launcher.Reason(err))
 		return launcher.ExitFDs
 	}
 	if in.policy.Init.V {
@@ -39,7 +39,7 @@ func launch(args []string) int {
 	}
 	env, err := launcher.Gather(&in.policy, "launch", in.command, thread.Snapshot)
 	if err != nil {
-		say(err.Error())
+		say("before the first step: " + launcher.Reason(err))
 		return launcher.ExitExec
 	}
 	plan := launcher.Compile(&in.policy, env)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"strconv"
 
@@ -34,11 +35,17 @@ func syslogHead() string { return "<27>hardrun[" + strconv.Itoa(os.Getpid()) + "
 // do not reach, and connects to the log socket of the host where that is asked
 // for.
 func openLog(where string, closed uint8) error {
-	log.fd = -1
-	if where != "syslog" && closed>>2&1 == 0 {
-		fd, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 64)
+	switch {
+	case closed>>2&1 == 1:
+		log.fd = -1
+	case where != "syslog":
+		const above = 10 // the daemon's streams, and what is mostly passed on
+		fd, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, above)
 		if err != nil {
 			return os.NewSyscallError("fcntl(F_DUPFD_CLOEXEC)", err)
+		}
+		if fd < above {
+			return errors.New("fcntl(F_DUPFD_CLOEXEC) answered " + strconv.Itoa(fd))
 		}
 		log.fd = fd
 	}
@@ -53,5 +60,8 @@ func openLog(where string, closed uint8) error {
 		return &os.PathError{Op: "connect", Path: "/dev/log", Err: err}
 	}
 	log.syslog = fd
+	if where == "syslog" {
+		log.fd = -1
+	}
 	return nil
 }

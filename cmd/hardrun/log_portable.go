@@ -37,7 +37,7 @@ func (l logger) write(text string) {
 func openLog(where string, _ uint8) error {
 	log.fd = -1
 	if where != "syslog" {
-		fd, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 64)
+		fd, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 10)
 		if err != nil {
 			return os.NewSyscallError("fcntl(F_DUPFD_CLOEXEC)", err)
 		}

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -10,6 +11,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +22,7 @@ import (
 var (
 	full   = flag.Bool("full", false, "try every point")
 	seed   = flag.Uint64("seed", 0, "which sample to take; 0 for a new one")
+	jobs   = flag.Int("jobs", 1, "how many starts at a time, each with one fault and in namespaces of its own")
 	count  = flag.Int("points", 500, "how many points a sample has")
 	binary = flag.String("hardrun", "", "the hardrun to test; built when empty")
 	only   = flag.String("only", "", "try the points that contain this text")
@@ -194,20 +198,59 @@ func expect(t *testing.T, s *Site, p *Plan, got string) {
 	}
 }
 
+// lane is where one start happens after another. Lanes share nothing: each has
+// its own namespaces, files, and text of the probe.
+type lane struct {
+	site  *Site
+	crew  *crew
+	wants map[string]string
+}
+
+// lanes makes n of them, and the points of all plans.
+func lanes(t *testing.T, n int) (list []lane, points []Point) {
+	t.Helper()
+	first := site(t)
+	for i := range n {
+		l := lane{first, worker(t), map[string]string{}}
+		if i > 0 {
+			l.site = first.twin(t)
+		}
+		for k := range Plans {
+			p := &Plans[k]
+			want, found := baseline(t, l.crew, l.site, p)
+			l.wants[p.Name] = want
+			if i == 0 {
+				t.Logf("%s: %d points", p.Name, len(found))
+				points = append(points, found...)
+			}
+		}
+		list = append(list, l)
+	}
+	return list, points
+}
+
+// twin is a copy of a site.
+func (s *Site) twin(t *testing.T) *Site {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "hardrun-faults-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	run(t, "cp", "-a", s.Dir+"/.", dir)
+	other := *s
+	other.Dir = dir
+	return &other
+}
+
 // TestMatrix is the matrix: a sample, or with -full every point.
 func TestMatrix(t *testing.T) {
 	needs(t)
-	s, w := site(t), worker(t)
-	plans := map[string]*Plan{}
-	wants := map[string]string{}
-	var points []Point
-	for i := range Plans {
-		p := &Plans[i]
-		want, list := baseline(t, w, s, p)
-		plans[p.Name], wants[p.Name] = p, want
-		t.Logf("%s: %d points", p.Name, len(list))
-		points = append(points, list...)
-	}
+	list, points := lanes(t, *jobs)
 	if t.Failed() {
 		return
 	}
@@ -221,37 +264,45 @@ func TestMatrix(t *testing.T) {
 		points = sample(points, *count, *seed)
 		t.Logf("seed %d: %d points (the same again: -seed=%d; all of them: -full)", *seed, len(points), *seed)
 	}
-	var log *os.File
-	if *dump != "" {
-		var err error
-		if log, err = os.Create(*dump); err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := log.Close(); err != nil {
-				t.Error(err)
+	outcomes := make([]Outcome, len(points))
+	errs := make([]error, len(list))
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for k := range list {
+		wait.Go(func() {
+			for {
+				i := int(next.Add(1) - 1)
+				if i >= len(points) || errs[k] != nil {
+					return
+				}
+				p := &points[i]
+				plan := &Plans[slices.IndexFunc(Plans, func(q Plan) bool { return q.Name == p.Plan })]
+				r, err := list[k].crew.do(&job{Site: *list[k].site, Plan: *plan, Point: p, Want: list[k].wants[p.Plan]})
+				if err != nil {
+					errs[k] = fmt.Errorf("%v: %w", p, err)
+				}
+				outcomes[i] = r.Outcome
 			}
-		}()
+		})
 	}
-	outcomes := make([]Outcome, 0, len(points))
-	for i := range points {
-		p := &points[i]
-		r, err := w.do(&job{Site: *s, Plan: *plans[p.Plan], Point: p, Want: wants[p.Plan]})
-		if err != nil {
-			t.Fatalf("%v: %v", p, err)
-		}
-		o := r.Outcome
-		outcomes = append(outcomes, o)
-		if log != nil {
-			if _, err := fmt.Fprintf(log, "%s\t%v\tread=%v\tstatus=%d%s\thits=%d\t%s\t%q\tdiff=%q\tleft=%q\n", o.Class, p, p.Read, o.Status, o.Signal, o.Hits, o.Hit, o.Lines, o.Diff, o.Residue); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if slices.Contains(Bad, o.Class) {
-			t.Errorf("%s: %v: %s: status %d %s\nsaid %q\nstate %q\n%s", o.Class, p, o.Hit, o.Status, o.Signal, o.Lines, o.Diff, o.Command)
+	wait.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	for i := range outcomes {
+		o := &outcomes[i]
+		fmt.Fprintf(&log, "%s\t%v\tread=%v\tstatus=%d%s\thits=%d\t%s\t%q\tdiff=%q\tleft=%q\n", o.Class, o.Point, o.Point.Read, o.Status, o.Signal, o.Hits, o.Hit, o.Lines, o.Diff, o.Residue)
+		if slices.Contains(Bad, o.Class) || o.Class == Crash && Crashes[o.Point.Call] == "" {
+			t.Errorf("%s: %v: %s: status %d %s\nsaid %q\nstate %q\n%s", o.Class, o.Point, o.Hit, o.Status, o.Signal, o.Lines, o.Diff, o.Command)
 		}
 		if len(o.Residue) > 0 {
-			t.Errorf("%v: %s left behind %q\n%s", p, o.Class, o.Residue, o.Command)
+			t.Errorf("%v: %s left behind %q\n%s", o.Point, o.Class, o.Residue, o.Command)
+		}
+	}
+	if *dump != "" {
+		if err := os.WriteFile(*dump, []byte(log.String()), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 	all := Counts(outcomes)["all"]
@@ -352,8 +403,29 @@ func TestSeesAWeakLauncher(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := r.Outcome
+		if len(o.Residue) > 0 {
+			t.Errorf("%v %v: left %q", c.launcher, c.point, o.Residue)
+		}
 		if o.Class != c.want || c.line != "" && !slices.Contains(o.Diff, c.line) {
 			t.Errorf("%v %v: got %s with %q, want %s with %q; status %d %s, said %q", c.launcher, c.point, o.Class, o.Diff, c.want, c.line, o.Status, o.Signal, o.Lines)
+		}
+	}
+}
+
+// TestSeesResidue shows that a mount and a process that a start leaves behind are
+// found, and are gone for the next one.
+func TestSeesResidue(t *testing.T) {
+	needs(t)
+	s, w := site(t), worker(t)
+	s.Launcher = []string{"sh", "-c", "mount -t tmpfs tmpfs " + s.path("work") + "; sleep 600 </dev/null >/dev/null 2>&1 & exit 200"}
+	for range 2 {
+		r, err := w.do(&job{Site: *s, Plan: Plan{Name: "dirty"}, Point: &Point{Call: "getcpu", Fault: Lie, Mode: Once, N: 1, Last: 1}}) // a point: with -f, strace would wait for the process
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := r.Outcome.Residue
+		if len(left) != 2 || !strings.Contains(left[0], "(sleep)") || !strings.Contains(left[1], s.path("work")) {
+			t.Fatalf("left %q, want a process of sleep and a mount at %s", left, s.path("work"))
 		}
 	}
 }

@@ -144,6 +144,15 @@ by hardrun's own word. NOTREACHED is a fault that hit nothing before the daemon 
 	for _, n := range names {
 		fmt.Fprintf(&b, "- `%s`: %s\n", n, Exempt[n])
 	}
+	b.WriteString("\n## Where the Go runtime may end the process\n\nIt starts, and no Go code of hardrun ran.\n\n")
+	names = names[:0]
+	for n := range Crashes {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		fmt.Fprintf(&b, "- `%s`: %s\n", n, Crashes[n])
+	}
 	for _, s := range []struct {
 		class Class
 		title string

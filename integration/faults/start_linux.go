@@ -122,8 +122,7 @@ func mounts() (string, error) {
 // the hard one, an ignored and a blocked signal, and an open descriptor.
 const surroundings = `ulimit -S -n 3000; umask 0027; exec env --ignore-signal=USR1 --block-signal=USR2 "$@" 7</etc/passwd`
 
-func (j *job) run() (report, error) {
-	var r report
+func (j *job) run() (r report, err error) {
 	s := &j.Site
 	probe := s.probe(&j.Plan)
 	target := s.command(&j.Plan)
@@ -164,8 +163,15 @@ func (j *job) run() (report, error) {
 	}
 	c.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SECRET=42", "GODEBUG=x=1", "GOMAXPROCS=2", "KEPT=yes"}
 	c.Dir = "/"
-	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Groups: []uint32{4, 24}}}
-	var errs bytes.Buffer
+	c.SysProcAttr = &syscall.SysProcAttr{
+		Credential:  &syscall.Credential{Groups: []uint32{4, 24}},
+		AmbientCaps: []uintptr{unix.CAP_KILL}, // and inheritable
+	}
+	inFile, err := os.Open("/etc/passwd") // not /dev/null, which a closed stdin could become
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, inFile.Close()) }()
 	errFile, err := os.OpenFile(s.path("err"), os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
 	if err != nil {
 		return r, err
@@ -176,7 +182,7 @@ func (j *job) run() (report, error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, outFile.Close()) }()
-	c.Stdout, c.Stderr = outFile, errFile
+	c.Stdin, c.Stdout, c.Stderr = inFile, outFile, errFile
 	if err := c.Start(); err != nil {
 		return r, err
 	}
@@ -197,7 +203,6 @@ func (j *job) run() (report, error) {
 	if err != nil {
 		return r, err
 	}
-	errs.Write(text)
 	printed, err := os.ReadFile(s.path("printed"))
 	if err != nil {
 		return r, err
@@ -221,7 +226,7 @@ func (j *job) run() (report, error) {
 	if j.Point == nil {
 		r.Calls = calls
 	}
-	r.Outcome.judge(calls, probe, r.Output, j.Want, errs.String(), timeout)
+	r.Outcome.judge(calls, probe, r.Output, j.Want, string(text), timeout)
 	return r, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -130,22 +131,19 @@ func Points(plan string, own []*Call) []Point {
 			continue
 		}
 		seen[c.Name]++
-		n := seen[c.Name]
-		if c.Name == "execve" && n == 1 {
-			continue // the start of hardrun itself
+		n, last := seen[c.Name], total[c.Name]
+		if c.Name == "execve" { // the first starts hardrun, and strace does not count it
+			n, last = n-1, last-1
 		}
-		p := Point{Plan: plan, Call: c.Name, N: n, Last: total[c.Name], Read: reads(c.Name, c.Args)}
-		if n == 1 || c.Name == "execve" {
+		if n == 0 {
+			continue
+		}
+		p := Point{Plan: plan, Call: c.Name, N: n, Last: last, Read: reads(c.Name, c.Args)}
+		if n == 1 {
 			for _, f := range append([]string{Lie}, Errors...) {
 				q := p
-				q.Fault, q.Mode, q.Read = f, Always, false
-				for _, d := range own {
-					if d.Name == c.Name && !reads(d.Name, d.Args) {
-						q.Read = false
-						break
-					}
-					q.Read = true
-				}
+				q.Fault, q.Mode = f, Always
+				q.Read = !slices.ContainsFunc(own, func(d *Call) bool { return d.Name == c.Name && !reads(d.Name, d.Args) })
 				list = append(list, q)
 			}
 		}

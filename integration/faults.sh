@@ -1,0 +1,17 @@
+#!/bin/sh
+# The whole fault matrix: every system call of three launches made to fail and to
+# lie. More than 10,000 starts, a quarter of an hour and more; `make test` takes a sample.
+#
+#	sh integration/faults.sh [-update] [-log=FILE] [-hardrun=FILE]
+set -eu
+cd "$(dirname "$0")/.."
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "faults.sh: needs root: mount and PID namespaces, and a launcher with capabilities" >&2
+	exit 1
+fi
+if ! command -v strace >/dev/null; then
+	echo "faults.sh: needs strace, which injects the faults" >&2
+	exit 1
+fi
+exec go test ./integration/faults -count=1 -timeout=4h -v -run='^Test' -full -jobs="$(nproc)" "$@"

@@ -107,7 +107,10 @@ func (c *compiler) need(n int, directive string, from policy.Origin, exit int, w
 	if c.env.Caps.Effective.Has(n) {
 		return true
 	}
-	c.refuse(directive, from, exit, what+" needs "+strings.ToUpper(caps.Name(n))+", which this environment does not have")
+	r := c.refuse(directive, from, exit, what+" needs "+strings.ToUpper(caps.Name(n))+", which this environment does not have")
+	if d := policy.Lookup(directive); d != nil {
+		r.Waivable = d.Class.Waivable()
+	}
 	return false
 }
 
@@ -269,7 +272,7 @@ func (c *compiler) limits() {
 		want := l.V
 		if want.Hard > now.Hard {
 			if !c.need(capSysResource, name, l.From, ExitLimits, "raising the hard limit from "+process.Limit{Soft: now.Hard, Hard: now.Hard}.String(n)) {
-				c.plan.Refused[len(c.plan.Refused)-1].Waivable = true
+				c.restoreLimit(n)
 				continue
 			}
 			first := process.Limit{Soft: max(want.Soft, min(now.Soft, want.Hard)), Hard: want.Hard}
@@ -283,7 +286,11 @@ func (c *compiler) limits() {
 	}
 }
 
-const limitNOFILE = 7
+// RLIMIT_ numbers that are asked for by name.
+const (
+	limitNOFILE = 7
+	limitRTPRIO = 14
+)
 
 // restoreLimit gives the daemon the soft limits that were raised for hardrun: by
 // the constructor, or by the Go runtime (NOFILE). On other systems the exec of

@@ -40,7 +40,7 @@ func (c *compiler) ids() {
 		if p.User.Set {
 			from, name = p.User.From, "User"
 		}
-		if env.linux() && !sameGroups(c.groups, env.Groups) {
+		if !sameGroups(c.groups, env.Groups) {
 			c.need(capSetGID, name, from, ExitGroup, "setgroups(2)")
 		}
 		c.add(StageGroups, caps.SetGroups{GIDs: c.groups}, name, from, ExitGroup)
@@ -50,13 +50,13 @@ func (c *compiler) ids() {
 		if p.Group.Set {
 			from, name = p.Group.From, "Group"
 		}
-		if env.linux() && env.GIDs != [3]uint32{c.gid, c.gid, c.gid} {
+		if env.GIDs != [3]uint32{c.gid, c.gid, c.gid} {
 			c.need(capSetGID, name, from, ExitGroup, "setresgid(2)")
 		}
 		c.add(StageGroup, caps.SetGID{GID: c.gid}, name, from, ExitGroup)
 	}
 	if p.User.Set {
-		if env.linux() && c.dropped {
+		if c.dropped {
 			c.need(capSetUID, "User", p.User.From, ExitUser, "setresuid(2)")
 		}
 		c.add(StageUser, caps.SetUID{UID: c.uid}, "User", p.User.From, ExitUser)
@@ -97,10 +97,11 @@ func (c *compiler) capabilities() {
 	if p.CapabilityBoundingSet.Set {
 		from, name = p.CapabilityBoundingSet.From, "CapabilityBoundingSet"
 		bounding = p.CapabilityBoundingSet.V.Intersect(all).Intersect(env.Caps.Bounding)
-		if env.Caps.Bounding.Without(bounding) != 0 {
-			c.need(capSetPcap, name, from, ExitCaps, "PR_CAPBSET_DROP")
+		if env.Caps.Bounding.Without(bounding) != 0 && !c.need(capSetPcap, name, from, ExitCaps, "PR_CAPBSET_DROP") {
+			bounding = env.Caps.Bounding
+		} else {
+			c.add(StageBounding, caps.DropBounding{Keep: bounding, Last: env.LastCap}, name, from, ExitCaps)
 		}
-		c.add(StageBounding, caps.DropBounding{Keep: bounding, Last: env.LastCap}, name, from, ExitCaps)
 	}
 	c.final.Bounding = bounding
 	c.setCaps = p.User.Set || p.CapabilityBoundingSet.Set || p.AmbientCapabilities.Set
@@ -192,7 +193,10 @@ func (c *compiler) secureBits() {
 	if c.bits == now {
 		return
 	}
-	c.need(capSetPcap, "SecureBits", p.SecureBits.From, ExitSecureBits, "PR_SET_SECUREBITS")
+	if !c.need(capSetPcap, "SecureBits", p.SecureBits.From, ExitSecureBits, "PR_SET_SECUREBITS") {
+		p.SecureBits.Set, c.bits = false, now
+		return
+	}
 	for _, lock := range [...]caps.SecureBits{
 		caps.SecbitNoRootLocked, caps.SecbitNoSetuidFixupLocked, caps.SecbitKeepCapsLocked,
 		caps.SecbitNoCapAmbientRaiseLocked, caps.SecbitExecRestrictFileLocked, caps.SecbitExecDenyInteractiveLocked,

@@ -82,12 +82,10 @@ func (c *compiler) scheduling() {
 		case !realtime && step.Priority != 0:
 			c.refuse("CPUSchedulingPriority", p.CPUSchedulingPriority.From, ExitScheduler, "only the policies fifo and rr take a priority; the policy is "+step.Policy.String())
 		}
-		if realtime && c.env.Limits[14].Soft < uint64(step.Priority) {
-			if !c.need(capSysNice, name, from, ExitScheduler, "a real-time policy") {
-				c.last().Waivable = true
-			}
+		raises := realtime && c.env.Limits[limitRTPRIO].Soft < uint64(step.Priority)
+		if !raises || c.need(capSysNice, name, from, ExitScheduler, "a real-time policy") {
+			c.add(StageProcess, step, name, from, ExitScheduler)
 		}
-		c.add(StageProcess, step, name, from, ExitScheduler)
 	}
 	if v := p.Nice; v.Set {
 		c.add(StageProcess, process.SetNice{Level: v.V}, "Nice", v.From, ExitNice)
@@ -106,16 +104,12 @@ func (c *compiler) scheduling() {
 			// The kernel takes "none" for best-effort by nice level, with no priority.
 			step.Priority = 0
 		}
-		if step.Class == process.IORealtime && !c.env.Caps.Effective.Has(capSysAdmin) {
-			if !c.need(capSysNice, name, from, ExitIOPrio, "the real-time I/O class") {
-				c.last().Waivable = true
-			}
+		raises := step.Class == process.IORealtime && !c.env.Caps.Effective.Has(capSysAdmin)
+		if !raises || c.need(capSysNice, name, from, ExitIOPrio, "the real-time I/O class") {
+			c.add(StageProcess, step, name, from, ExitIOPrio)
 		}
-		c.add(StageProcess, step, name, from, ExitIOPrio)
 	}
 }
-
-func (c *compiler) last() *Refusal { return &c.plan.Refused[len(c.plan.Refused)-1] }
 
 func (c *compiler) numa() {
 	p := c.p

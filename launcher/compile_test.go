@@ -163,6 +163,7 @@ func TestCompileRefuses(t *testing.T) {
 	}{
 		{"no CAP_SETUID", []string{"User=www"}, without(capSetUID), "User=: setresuid(2) needs CAP_SETUID", 217},
 		{"no CAP_SETGID", []string{"User=www"}, without(capSetGID), "User=: setgroups(2) needs CAP_SETGID", 216},
+		{"setgroups denied in a user namespace", []string{"User=www"}, func(e *Env) { e.NoSetgroups = true }, "User=: setgroups(2) is denied", 216},
 		{"no CAP_SETPCAP", []string{"CapabilityBoundingSet=CAP_CHOWN"}, without(capSetPcap), "CapabilityBoundingSet=: PR_CAPBSET_DROP needs CAP_SETPCAP", 218},
 		{"no CAP_SYS_CHROOT", []string{"X-Hardrun-Chroot=/srv"}, without(capSysChroot), "RootDirectory=: chroot(2) needs CAP_SYS_CHROOT", 210},
 		{"no CAP_SYS_RESOURCE", []string{"LimitNOFILE=100"}, without(capSysResource), "LimitNOFILE=: raising the hard limit", 205},
@@ -267,5 +268,32 @@ func TestEnvironment(t *testing.T) {
 	want = []string{"PATH=/bin", "A=1", "HOME=/root", "odd", "A=2"}
 	if got := pl.Environ(); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A container which runs as the service's user can set nothing, and need not.
+func TestRunAsNonRoot(t *testing.T) {
+	for _, tt := range []struct {
+		groups, set []uint32
+		refused     bool
+	}{
+		{[]uint32{34}, []uint32{34}, false},
+		{nil, nil, false}, // the primary group counts without being listed
+		{[]uint32{34, 27}, nil, true},
+	} {
+		env := aRoot()
+		env.Caps = CapState{}
+		env.UIDs, env.GIDs, env.Groups = [3]uint32{33, 33, 33}, [3]uint32{34, 34, 34}, tt.groups
+		env.UserGroups = []uint32{34}
+		pl := Compile(aPolicy(t, "User=www"), env)
+		if (len(pl.Refused) > 0) != tt.refused {
+			t.Fatalf("groups %v: refused %v", tt.groups, pl.Refused)
+		}
+		if tt.refused {
+			continue
+		}
+		if s, ok := pl.Entries[slices.IndexFunc(pl.Entries, func(e Entry) bool { return e.Stage == StageGroups })].Step.(caps.SetGroups); !ok || !slices.Equal(s.GIDs, tt.set) {
+			t.Errorf("groups %v: %v, want %v", tt.groups, s.GIDs, tt.set)
+		}
 	}
 }

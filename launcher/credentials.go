@@ -40,7 +40,14 @@ func (c *compiler) ids() {
 		if p.User.Set {
 			from, name = p.User.From, "User"
 		}
-		if !sameGroups(c.groups, env.Groups) {
+		switch {
+		case sameGroups(c.groups, env.Groups):
+		case c.keepsGroups():
+			// The primary group counts whether it is in the list or not.
+			c.groups = env.Groups
+		case env.NoSetgroups:
+			c.refuse(name, from, ExitGroup, "setgroups(2) is denied in this user namespace (/proc/self/setgroups)")
+		default:
 			c.need(capSetGID, name, from, ExitGroup, "setgroups(2)")
 		}
 		c.add(StageGroups, caps.SetGroups{GIDs: c.groups}, name, from, ExitGroup)
@@ -61,6 +68,17 @@ func (c *compiler) ids() {
 		}
 		c.add(StageUser, caps.SetUID{UID: c.uid}, "User", p.User.From, ExitUser)
 	}
+}
+
+// keepsGroups tells whether the groups are the ones asked for already, but for the
+// primary one in the list, in a place where they cannot be set: a container that
+// runs as the service's user, or a user namespace.
+func (c *compiler) keepsGroups() bool {
+	env := c.env
+	if env.Caps.Effective.Has(capSetGID) && !env.NoSetgroups || env.GIDs != [3]uint32{c.gid, c.gid, c.gid} {
+		return false
+	}
+	return sameGroups(without(c.groups, c.gid), without(env.Groups, c.gid))
 }
 
 func sameGroups(a, b []uint32) bool {

@@ -33,20 +33,21 @@ type Env struct {
 	For string // whom the plan is for: "root", "self", or "launch"
 
 	Snapshot
-	PID        int
-	UIDs, GIDs [3]uint32 // real, effective, saved
-	Groups     []uint32
-	Caps       CapState
-	LastCap    int // the highest capability of the kernel
-	SecureBits caps.SecureBits
-	NoNewPrivs bool
-	FDSize     int    // how many descriptors the table had room for at the start; 0 when not known
-	Proc       bool   // a verified /proc is there
-	Terminal   bool   // a controlling terminal is shared with who started hardrun, and TIOCSTI works
-	Nodes      []Node // memory nodes; filled only when NUMAMask= or CPUAffinity=numa needs them
-	LSMs       LSM    // filled only when a label is asked for
-	GOOS       string
-	GOARCH     string
+	PID         int
+	UIDs, GIDs  [3]uint32 // real, effective, saved
+	Groups      []uint32
+	Caps        CapState
+	LastCap     int // the highest capability of the kernel
+	SecureBits  caps.SecureBits
+	NoNewPrivs  bool
+	FDSize      int    // how many descriptors the table had room for at the start; 0 when not known
+	NoSetgroups bool   // setgroups(2) is denied in this user namespace
+	Proc        bool   // a verified /proc is there
+	Terminal    bool   // a controlling terminal is shared with who started hardrun, and TIOCSTI works
+	Nodes       []Node // memory nodes; filled only when NUMAMask= or CPUAffinity=numa needs them
+	LSMs        LSM    // filled only when a label is asked for
+	GOOS        string
+	GOARCH      string
 
 	// What the names of the policy stand for. They are looked up in the host's
 	// files, never in the new root's.

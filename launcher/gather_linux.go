@@ -42,6 +42,11 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 	if err := env.readCredentials(); err != nil {
 		return nil, err
 	}
+	if (p.User.Set || p.Group.Set || p.SupplementaryGroups.IsSet()) && env.self >= 0 {
+		// Before Linux 3.19 the file is not there, and nothing is denied by it.
+		text, err := readBelow(env.self, "setgroups")
+		env.NoSetgroups = err == nil && strings.TrimSpace(text) == "deny"
+	}
 	env.listen()
 	env.names(p)
 	env.files(p)
@@ -75,7 +80,7 @@ func (e *Env) becomeRoot() {
 	all := caps.All(e.LastCap)
 	e.UIDs, e.GIDs, e.Groups = [3]uint32{}, [3]uint32{}, nil
 	e.Caps = CapState{Permitted: all, Effective: all, Bounding: all}
-	e.SecureBits, e.NoNewPrivs, e.Proc = 0, false, true
+	e.SecureBits, e.NoNewPrivs, e.Proc, e.NoSetgroups = 0, false, true, false
 }
 
 func prctl(option int, a ...uintptr) (int, unix.Errno) {

@@ -1,6 +1,7 @@
 # make            builds bin/hardrun, static; installs nothing
 # make demo       named on port 53 without privilege, step by step (root, Debian: installs what it needs, and says so)
 # make test       all tests (root: all of them; else what can run, and what could not is listed)
+# make test-faults every system call of three launches made to fail and to lie (root, a quarter of an hour)
 # make lint       gofumpt, vet, staticcheck, errcheck, govulncheck
 # make fuzz       each fuzz target for FUZZTIME (default 20s)
 # make bench      launches next to their peers, as ratios of the same run
@@ -18,7 +19,7 @@ OUT     ?= bin/hardrun
 LDFLAGS := $(STRIP) -linkmode external -extldflags "-static" -X main.Version=$(VERSION)
 FUZZTIME ?= 20s
 
-.PHONY: all build demo test lint fuzz bench generate install clean setup
+.PHONY: all build demo test test-faults lint fuzz bench generate install clean setup
 
 all: build
 
@@ -37,6 +38,10 @@ demo: setup build
 test: SETUP = test
 test: setup build
 	sh integration/test.sh
+
+test-faults: SETUP = test
+test-faults: setup
+	sh integration/faults.sh
 
 lint:
 	sh integration/lint.sh

@@ -45,11 +45,11 @@ func TestWaivers(t *testing.T) {
 			r = start("--waive="+x.waive, "--strict")
 			refused(t, r, x.code, x.waive+"=")
 			// A waiver of something else.
-			r = start("--waive=UMask")
+			r = start("--waive=OOMScoreAdjust")
 			refused(t, r, x.code, x.waive+"=")
 		})
 	}
-	r := run(t, "--waive=NoNewPrivileges,UMask,Nice", "--no-new-privs", "--umask=077", "--nice=3", "--", probe)
+	r := run(t, "--waive=NoNewPrivileges,SecureBits,Nice", "--no-new-privs", "--umask=077", "--nice=3", "--", probe)
 	s := r.state(t)
 	equal(t, "stderr", r.stderr, "")
 	equal(t, "no_new_privs", s.NNP, 1)
@@ -93,23 +93,27 @@ func TestLog(t *testing.T) {
 	if r := runs(t, "mkdir", dir+"/dev"); r.code != 0 {
 		t.Fatal(r.stderr)
 	}
-	isError := func(what, line string) {
+	isError := func(what string) {
 		t.Helper()
+		line := <-lines
 		if !strings.HasPrefix(line, "<27>hardrun[") || !strings.Contains(line, "unknown user") || strings.Contains(line, "\n") {
 			t.Errorf("%s: %q", what, line)
+		}
+		if hint := <-lines; !strings.HasPrefix(hint, "<27>hardrun[") || !strings.Contains(hint, "]: hint: ") {
+			t.Errorf("%s: %q", what, hint)
 		}
 	}
 	r := start("--log=syslog", "--user=nosuch")
 	equal(t, "status", r.code, 217)
 	equal(t, "stderr", r.stderr, "")
-	isError("syslog", <-lines)
+	isError("syslog")
 	r = start("--log=both", "--user=nosuch")
 	refused(t, r, 217, "unknown user")
-	isError("both", <-lines)
+	isError("both")
 	r = start("--log=stderr", "--user=nosuch")
 	refused(t, r, 217, "unknown user")
 	// Of the executor as well, which no Go code helps.
-	r = start("--log=syslog", "--user=nobody", "--working-directory=/root", "--")
+	r = start("--log=syslog", "--user=nobody", "--working-directory=/root")
 	equal(t, "status", r.code, 200)
 	equal(t, "stderr", r.stderr, "")
 	if l := <-lines; !strings.HasPrefix(l, "<27>hardrun[") || !strings.Contains(l, "WorkingDirectory=") {

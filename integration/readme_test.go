@@ -70,7 +70,7 @@ func TestReadmeConsole(t *testing.T) {
 			})
 		}
 	}
-	if n < 5 {
+	if n < 4 {
 		t.Errorf("only %d commands were found in README.md", n)
 	}
 }

@@ -605,9 +605,12 @@ static void __attribute__((noreturn)) wait_for(long child)
 			}
 		if (ended || pid == -ECHILD)
 			leave(ended ? code : 255);
-		char info[128];
+		int info[32] = {0}; // siginfo_t: si_signo, si_errno, si_code
 		r = call4(SYS_rt_sigtimedwait, ptr(&all), ptr(info), 0, 8);
-		if (r > 0 && r != SIGCHLD)
+		// What a key of the terminal sends goes to its whole foreground group: the
+		// child has it already, unless it chose to be in another.
+		int typed = info[2] == SI_KERNEL && (r == SIGINT || r == SIGQUIT || r == SIGTSTP || r == SIGWINCH);
+		if (r > 0 && r != SIGCHLD && !typed)
 			call2(SYS_kill, child, r);
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -365,14 +366,31 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // daemon is a start that goes on; the test ends it.
 type daemon struct {
 	cmd    *exec.Cmd
-	stderr *bytes.Buffer
-	stdout *bytes.Buffer
+	stderr *output
+}
+
+// output is what a daemon has said so far.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 func (p program) start(t *testing.T) *daemon {
 	t.Helper()
-	d := &daemon{cmd: p.command(context.Background()), stderr: &bytes.Buffer{}, stdout: &bytes.Buffer{}}
-	d.cmd.Stdout, d.cmd.Stderr = d.stdout, d.stderr
+	d := &daemon{cmd: p.command(context.Background()), stderr: &output{}}
+	d.cmd.Stderr = d.stderr
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -215,14 +215,12 @@ func TestWithoutProc(t *testing.T) {
 		"another file": "mount -t tmpfs tmpfs /proc; mkdir /proc/self; echo x > /proc/self/status",
 		"hidepid":      "mount -o remount,hidepid=2 /proc || mount -t proc -o hidepid=2 proc /proc",
 		"a part of it": "mount --bind /proc/sys /proc",
-		"a link":       "mount -t tmpfs tmpfs /mnt; ln -s / /mnt/proc",
 	} {
 		for _, more := range [][]string{{"--", probe}, {"--chroot=" + root, "--", "/probe"}} {
 			t.Run(name+" "+more[0], func(t *testing.T) {
 				r := runs(t, append([]string{"unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"}, private(script, append(confine, more...)...)...)...)
-				if r.code != 0 {
-					refused(t, r, r.code)
-					t.Log(r.stderr)
+				if r.code != 0 { // a refusal would do as well; it is none on this kernel
+					refused(t, r, 203)
 					return
 				}
 				s := r.state(t)

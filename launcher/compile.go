@@ -90,10 +90,12 @@ func (c *compiler) add(stage Stage, step Step, directive string, from policy.Ori
 }
 
 // refuse notes what cannot be had.
-func (c *compiler) refuse(directive string, from policy.Origin, exit int, text string) *Refusal {
+func (c *compiler) refuse(directive string, from policy.Origin, exit int, text string) {
 	c.plan.Refused = append(c.plan.Refused, Refusal{Directive: directive + "=", Origin: from, Text: text, Exit: exit})
-	return &c.plan.Refused[len(c.plan.Refused)-1]
 }
+
+// last is the refusal that was noted last.
+func (c *compiler) last() *Refusal { return &c.plan.Refused[len(c.plan.Refused)-1] }
 
 // need refuses a directive for want of a capability, where there are none for
 // want of root.
@@ -107,7 +109,8 @@ func (c *compiler) need(n int, directive string, from policy.Origin, exit int, w
 	if c.env.Caps.Effective.Has(n) {
 		return true
 	}
-	r := c.refuse(directive, from, exit, what+" needs "+strings.ToUpper(caps.Name(n))+", which this environment does not have")
+	c.refuse(directive, from, exit, what+" needs "+strings.ToUpper(caps.Name(n))+", which this environment does not have")
+	r := c.last()
 	if d := policy.Lookup(directive); d != nil {
 		r.Waivable = d.Class.Waivable()
 	}
@@ -182,7 +185,8 @@ func (c *compiler) notApplied() {
 		if d.Why != "" {
 			text += ": " + d.Why
 		}
-		c.refuse(d.ConfigName(), a.From, ExitBadUnit, text).Waivable = d.Class.Waivable()
+		c.refuse(d.ConfigName(), a.From, ExitBadUnit, text)
+		c.last().Waivable = d.Class.Waivable()
 	}
 	for _, a := range c.p.Noted {
 		c.note("manager", a.Directive.ConfigName()+"="+a.Value+" ("+a.From.String()+") belongs to a service manager")

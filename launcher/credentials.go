@@ -99,7 +99,8 @@ func (c *compiler) capabilities() {
 		c.secureBits()
 	}
 	if p.Caps.Set && p.Caps.V.Invert && c.uid != 0 {
-		r := c.refuse("X-Hardrun-Caps", p.Caps.From, ExitUsage, "\"~\" would hand every other capability to the user")
+		c.refuse("X-Hardrun-Caps", p.Caps.From, ExitUsage, "\"~\" would hand every other capability to the user")
+		r := c.last()
 		r.Hint = "did you mean --capability-bounding-set=~…? it takes away, and gives nothing"
 		return
 	}
@@ -194,12 +195,15 @@ func (c *compiler) ambient(bounding caps.Set) caps.Set {
 		if p.CapabilityBoundingSet.Set && missing.Without(env.Caps.Bounding) == 0 {
 			where = "CapabilityBoundingSet="
 		}
-		c.refuse(name, from, ExitCaps, missing.String()+" cannot be ambient: not in "+where).Waivable = true
+		c.refuse(name, from, ExitCaps, missing.String()+" cannot be ambient: not in "+where)
+		c.last().Waivable = true
 	} else if missing := asked.Without(have); missing != 0 {
-		c.refuse(name, from, ExitCaps, missing.String()+" cannot be ambient: hardrun was started without").Waivable = true
+		c.refuse(name, from, ExitCaps, missing.String()+" cannot be ambient: hardrun was started without")
+		c.last().Waivable = true
 	}
 	if env.SecureBits&caps.SecbitNoCapAmbientRaise != 0 && asked.Without(env.Caps.Ambient) != 0 {
-		c.refuse(name, from, ExitCaps, "\"no-cap-ambient-raise\" was inherited: nothing can be added to the ambient set").Waivable = true
+		c.refuse(name, from, ExitCaps, "\"no-cap-ambient-raise\" was inherited: nothing can be added to the ambient set")
+		c.last().Waivable = true
 	}
 	return asked.Intersect(have)
 }
@@ -254,7 +258,8 @@ func (c *compiler) labels() {
 				c.note("lsm-absent", l.name+"=-: the security module is not there, and \"-\" lets that pass")
 				continue
 			}
-			r := c.refuse(l.name, l.asked.From, l.exit, "the security module is not there")
+			c.refuse(l.name, l.asked.From, l.exit, "the security module is not there")
+			r := c.last()
 			r.Waivable = true
 			r.Hint = "a \"-\" before the label lets an absent module pass"
 			continue

@@ -21,7 +21,8 @@ func (c *compiler) filter() {
 	c.nnp = env.NoNewPrivs || p.NoNewPrivileges.V
 	if !c.nnp && !env.Caps.Effective.Has(capSysAdmin) {
 		if p.NoNewPrivileges.Set {
-			c.refuse(name, from, ExitSeccomp, "loading a filter needs NoNewPrivileges=yes or CAP_SYS_ADMIN, and there is neither").Waivable = true
+			c.refuse(name, from, ExitSeccomp, "loading a filter needs NoNewPrivileges=yes or CAP_SYS_ADMIN, and there is neither")
+			c.last().Waivable = true
 			return
 		}
 		c.p.NoNewPrivileges = policy.Opt[bool]{V: true, Set: true, From: from}

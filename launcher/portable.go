@@ -38,7 +38,8 @@ func (c *compiler) elsewhere() {
 		if d.Name == "StandardInputData" {
 			text += ", and StandardInputText= neither"
 		}
-		c.refuse(d.ConfigName(), s.From, ExitUsage, text).Waivable = d.Class.Waivable()
+		c.refuse(d.ConfigName(), s.From, ExitUsage, text)
+		c.last().Waivable = d.Class.Waivable()
 	}
 	for fd, s := range [3]policy.Opt[policy.Stream]{p.StandardInput, p.StandardOutput, p.StandardError} {
 		switch s.V.Kind {

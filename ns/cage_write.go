@@ -258,7 +258,7 @@ func (w *cage) file(dir int, e entry) (Action, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer src.Close()
+	defer func() { _ = src.Close() }() // it was only read, or is closed and checked below
 	if action == Updated && w.same(dir, e, &st, src, size) {
 		return Kept, nil
 	}
@@ -310,7 +310,7 @@ func (w *cage) same(dir int, e entry, st *unix.Stat_t, src content, size int64) 
 		return false
 	}
 	f := os.NewFile(uintptr(fd), e.Path)
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read, or is closed and checked below
 	return equal(f, src)
 }
 
@@ -344,7 +344,7 @@ func (w *cage) write(dir int, e entry, src content, size int64) error {
 		return w.fail("create", e.Path, err)
 	}
 	f := os.NewFile(uintptr(fd), e.Path)
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read, or is closed and checked below
 	n, err := io.Copy(f, src)
 	w.bytes += n
 	if err == nil && n != size {

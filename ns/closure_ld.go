@@ -77,7 +77,7 @@ func (c *closer) module(found, real string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	e, err := readObject(f)
 	if errors.Is(err, errNotELF) {
 		return nil
@@ -351,7 +351,7 @@ func (c *closer) probe(p string, by *object) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	e, err := readObject(f)
 	if err != nil {
 		return nil, &os.PathError{Op: "load for " + by.path, Path: p, Err: err}

@@ -26,7 +26,7 @@ func (c *closer) newLoader(exe *object) (*loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	e, err := readObject(f)
 	if err == nil && !e.sameMachine(&exe.elf) {
 		err = errors.New("for another machine than " + exe.path)

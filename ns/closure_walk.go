@@ -214,7 +214,7 @@ func (t *tree) readAll(p string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	b, err := io.ReadAll(io.LimitReader(f, maxSmall+1))
 	if err == nil && len(b) > maxSmall {
 		err = &os.PathError{Op: "read", Path: p, Err: unix.EFBIG}
@@ -232,7 +232,7 @@ func (t *tree) names(real string) ([]string, error) {
 		return nil, &os.PathError{Op: "open", Path: real, Err: err}
 	}
 	f := os.NewFile(uintptr(fd), real)
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	names, err := f.Readdirnames(-1)
 	if err != nil {
 		return nil, err

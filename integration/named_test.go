@@ -158,7 +158,7 @@ func TestNamed(t *testing.T) {
 		}}.start(t)
 		eventually(t, "named's complaint in "+log, func() bool {
 			b, err := os.ReadFile(log)
-			return err == nil && strings.Contains(string(b), "permission denied")
+			return err == nil && strings.Contains(string(b), "interface lo failed") && strings.Contains(string(b), " running\n")
 		})
 		r := runs(t, "nsenter", "--net=/proc/"+itoa(d.cmd.Process.Pid)+"/ns/net", "--", dig, "+short", "+tries=1", "+time=1", "@127.0.0.1", "www.example.test", "A")
 		if strings.Contains(r.stdout, "192.0.2.80") {

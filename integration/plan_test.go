@@ -28,6 +28,7 @@ var callsOf = []struct {
 	{`^open_tree\("(.*)", AT_RECURSIVE\), move_mount$`, []string{`^open_tree\(`, `^move_mount\(`}},
 	{`^pivot_root\("\.", "\."\), umount2\("\.", MNT_DETACH\), chdir\("/"\)$`, []string{`^fchdir\(`, `^pivot_root\("\.", "\."`, `^umount2\("\.", MNT_DETACH`, `^chdir\("/"`}},
 	{`^openat2\(`, nil},
+	{`^fstat\(\d\)$`, nil},
 	{`^close_range\(3, ~0, CLOSE_RANGE_CLOEXEC\)$`, []string{`^close_range\(3, .*CLOSE_RANGE_CLOEXEC`}},
 	{`^prctl\(PR_SET_DUMPABLE, 0\)$`, []string{`^prctl\(PR_SET_DUMPABLE, (SUID_DUMP_DISABLE|0)`}},
 	{`^write\(/proc/self/\w+, "(.*)"\)$`, []string{`^write\(\d+, "$1", `}},

@@ -54,7 +54,10 @@ func (s *openCommand) Mechanism() string { return "openat2(\"" + s.at + "\", RES
 // execStep is the last step.
 type execStep struct{ plan *Plan }
 
-func (s *execStep) String() string { return strings.Join(quoted(s.plan.argv), " ") }
+func (s *execStep) String() string {
+	words := append([]string{s.plan.path}, s.plan.argv[min(1, len(s.plan.argv)):]...)
+	return strings.Join(quoted(words), " ")
+}
 
 // Mechanism is the call as strace shows it.
 func (s *execStep) Mechanism() string { return "execve(\"" + s.plan.path + "\")" }

@@ -182,8 +182,8 @@ func (c *compiler) notApplied() {
 		if d.Support == policy.Impossible {
 			text = "cannot be had without systemd"
 		}
-		if d.Why != "" {
-			text += ": " + d.Why
+		if why := strings.TrimPrefix(d.Why, "not yet applied: "); why != "" {
+			text += ": " + why
 		}
 		c.refuse(d.ConfigName(), a.From, ExitBadUnit, text)
 		c.last().Waivable = d.Class.Waivable()

@@ -173,7 +173,7 @@ func TestPlanElsewhere(t *testing.T) {
 		"limits: NPROC 9",
 		"limits: NOFILE 64:200",
 		"signals: ignored {13}, blocked {}, others default",
-		"exec: named -f",
+		"exec: /usr/sbin/named -f",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -203,7 +203,7 @@ func TestWaiverElsewhere(t *testing.T) {
 	for _, e := range pl.Entries {
 		got = append(got, e.Step.String())
 	}
-	if want := []string{"open /usr/sbin/named", "close all from 3 on", "nice 5", "named -f"}; !slices.Equal(got, want) {
+	if want := []string{"open /usr/sbin/named", "close all from 3 on", "nice 5", "/usr/sbin/named -f"}; !slices.Equal(got, want) {
 		t.Errorf("steps %q, want %q", got, want)
 	}
 	if pl := Compile(policyOf(t, append(settings, "X-Hardrun-Strict=yes")...), rootOn("openbsd")); len(pl.Refused) != 5 {

@@ -52,7 +52,10 @@ func (r *RootState) Fallback() error { return r.state.fallback }
 func mountNamespace(self int) (string, error) {
 	var buf [64]byte
 	n, err := unix.Readlinkat(self, "ns/mnt", buf[:])
-	if err != nil || n <= 0 {
+	if err == nil && n <= 0 {
+		err = unix.EIO
+	}
+	if err != nil {
 		return "", &os.PathError{Op: "readlinkat", Path: "/proc/self/ns/mnt", Err: err}
 	}
 	return string(buf[:n]), nil

@@ -253,7 +253,9 @@ type KeepStandard struct {
 	Dev, Ino uint64
 }
 
-func (s KeepStandard) String() string { return strconv.Itoa(s.FD) + " as inherited" }
+func (s KeepStandard) String() string {
+	return [3]string{"stdin", "stdout", "stderr"}[s.FD] + " as inherited"
+}
 
 // Mechanism is the call as strace shows it.
 func (s KeepStandard) Mechanism() string { return "fstat(" + strconv.Itoa(s.FD) + ")" }

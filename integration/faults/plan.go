@@ -16,7 +16,7 @@ import "slices"
 // Plan is a launch to be disturbed.
 type Plan struct {
 	Name string
-	// Options are those of hardrun; CAGE, OUT and DIR stand for the root, the file
+	// Options are those of hardrun; CAGE, OUT, DIR and FILTER stand for the root, the file
 	// that stdout is appended to, and the working directory of the test.
 	Options []string
 	Cage    bool // the probe stands in the new root
@@ -49,7 +49,7 @@ var Plans = []Plan{
 			"--limit-nofile=512:1024", "--limit-core=0", "--limit-nproc=77", "--limit-fsize=1M", "--limit-stack=4M",
 			"--limit-as=1G", "--limit-cpu=100", "--limit-memlock=64K",
 			"--environment=MODE=tested", "--unset-environment=SECRET",
-			"--standard-input=null", "--standard-output=append:OUT",
+			"--standard-input=null", "--standard-output=append:OUT", "--seccomp-bpf=FILTER",
 		},
 		Append: true,
 	},

@@ -180,3 +180,15 @@ by hardrun's own word. NOTREACHED is a fault that hit nothing before the daemon 
 	fmt.Fprintf(&b, "\nIn %d starts the fault hit the write(2) of the message itself; the status told the same. In %d starts chroot(2) took the\nplace of pivot_root(2), and a note said so.\n", swallowed, fallback)
 	return b.String()
 }
+
+// quoted makes words that a shell reads as they are.
+func quoted(words []string) []string {
+	list := make([]string, len(words))
+	for i, w := range words {
+		if w == "" || strings.ContainsAny(w, " \t\n'\"$\\*?&;<>()|") {
+			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+		list[i] = w
+	}
+	return list
+}

@@ -40,7 +40,7 @@ func (s *Site) probe(p *Plan) string {
 // command is hardrun with a plan's options.
 func (s *Site) command(p *Plan) []string {
 	argv := slices.Clone(s.Launcher)
-	fill := strings.NewReplacer("CAGE", s.path("cage"), "OUT", s.path("out"), "DIR", s.path("work"))
+	fill := strings.NewReplacer("CAGE", s.path("cage"), "OUT", s.path("out"), "DIR", s.path("work"), "FILTER", s.path("filter"))
 	for _, o := range p.Options {
 		argv = append(argv, fill.Replace(o))
 	}
@@ -280,18 +280,6 @@ func residue(before string) ([]string, error) {
 		}
 	}
 	return left, errors.New("mounts that do not go away")
-}
-
-// quoted makes words that a shell reads as they are.
-func quoted(words []string) []string {
-	list := make([]string, len(words))
-	for i, w := range words {
-		if w == "" || strings.ContainsAny(w, " \t\n'\"$\\*?&;<>()|") {
-			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-		list[i] = w
-	}
-	return list
 }
 
 // crew is a worker as its parent sees it.

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 # A package, and a file or command by which it shows.
 demo='bind9:named bind9-dnsutils:dig libcap2-bin:capsh iproute2:ip musl-tools:musl-gcc'
 bench='musl-tools:musl-gcc runit:chpst gosu:gosu'
-test="$demo strace:strace bubblewrap:bwrap runit:chpst s6:s6-svc gosu:gosu"
+test="$demo strace:strace bubblewrap:bwrap runit:chpst s6:s6-svc gosu:gosu unbound:unbound"
 
 case ${1-} in
 demo) wanted=$demo ;;

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,7 +43,8 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 	if err := env.readCredentials(); err != nil {
 		return nil, err
 	}
-	if (p.User.Set || p.Group.Set || p.SupplementaryGroups.IsSet()) && env.self >= 0 {
+	if env.self >= 0 && !slices.Contains(env.Groups, env.GIDs[1]) {
+		// The groups may be the ones asked for but for the primary one (keepsGroups).
 		// Before Linux 3.19 the file is not there, and nothing is denied by it.
 		text, err := readBelow(env.self, "setgroups")
 		env.NoSetgroups = err == nil && strings.TrimSpace(text) == "deny"
@@ -141,42 +143,21 @@ func (e *Env) readCaps() error {
 		if err != nil {
 			return err
 		}
+		e.status = fd
 		text, err := readFD(fd, 1<<20)
 		if err != nil {
 			return &os.PathError{Op: "read", Path: "/proc/self/status", Err: err}
 		}
-		e.status = fd
-		complete := true
-		st := status(text)
-		if !st.own() {
+		st, err := parseStatus(string(text))
+		if err != nil {
+			return errors.New("/proc/self/status: " + err.Error())
+		}
+		if st.pid != e.PID {
 			return errors.New("/proc/self/status is that of another process")
 		}
-		// A size that cannot be read is not known: the table is listed then.
-		if n, err := strconv.Atoi(st.get("FDSize")); err == nil && n > 0 {
-			e.FDSize = n
-		}
-		for _, x := range []struct {
-			key string
-			set *caps.Set
-		}{
-			{"CapInh", &e.Caps.Inheritable},
-			{"CapPrm", &e.Caps.Permitted},
-			{"CapEff", &e.Caps.Effective},
-			{"CapBnd", &e.Caps.Bounding},
-			{"CapAmb", &e.Caps.Ambient},
-		} {
-			n, ok, err := st.mask(x.key)
-			if err != nil {
-				return err
-			}
-			*x.set = caps.Set(n)
-			complete = complete && ok
-		}
-		if complete {
-			for _, key := range [...]string{"Groups", "Uid", "Gid", "NoNewPrivs", "SigBlk", "SigIgn", "SigCgt", "Umask"} {
-				complete = complete && st.has(key)
-			}
-			e.fullStatus = complete
+		e.FDSize, e.fullStatus = st.fdSize, st.seen == seenAll
+		if st.seen&seenCaps == seenCaps {
+			e.Caps = st.caps
 			return nil
 		}
 	}

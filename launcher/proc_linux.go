@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hardrun/hardrun/caps"
 	"golang.org/x/sys/unix"
 )
 
@@ -57,16 +58,6 @@ func openSelf(proc int) (int, error) {
 	return openBelow(proc, number, unix.O_PATH|unix.O_DIRECTORY)
 }
 
-// own tells whether a status text is that of this process: the last number of
-// NSpid, or Pid on a kernel without PID namespaces.
-func (s status) own() bool {
-	pids := strings.Fields(s.get("NSpid"))
-	if len(pids) == 0 {
-		pids = []string{s.get("Pid")}
-	}
-	return pids[len(pids)-1] == strconv.Itoa(unix.Getpid())
-}
-
 func closed(fd int, path string) error {
 	if err := unix.Close(fd); err != nil {
 		return &os.PathError{Op: "close", Path: path, Err: err}
@@ -103,33 +94,81 @@ func readBelow(dir int, path string) (string, error) {
 	return string(b), closed(fd, "/proc/"+path)
 }
 
-// status is the text of /proc/PID/status, as lines of a key and a value.
-type status string
+// What a status text must tell for it to be the second source of everything.
+const (
+	seenInh = 1 << iota
+	seenPrm
+	seenEff
+	seenBnd
+	seenAmb
+	seenUid
+	seenGid
+	seenGroups
+	seenNoNewPrivs
+	seenSigBlk
+	seenSigIgn
+	seenSigCgt
+	seenUmask
 
-// get is the value behind a key, "" when there is no such line.
-func (s status) get(key string) string {
-	for rest := string(s); rest != ""; {
-		line, more, _ := strings.Cut(rest, "\n")
-		if len(line) > len(key) && line[len(key)] == ':' && line[:len(key)] == key {
-			return strings.TrimSpace(line[len(key)+1:])
-		}
-		rest = more
-	}
-	return ""
+	seenAll  = 1<<iota - 1
+	seenCaps = seenInh | seenPrm | seenEff | seenBnd | seenAmb
+)
+
+// status is what hardrun takes from /proc/PID/status, proc_pid_status(5).
+type status struct {
+	pid    int // the own number in the innermost PID namespace
+	fdSize int // how many descriptors the table has room for; 0 when that is not told
+	caps   CapState
+	seen   int // which lines are there
 }
 
-// has tells whether there is a line of that key, be its value empty.
-func (s status) has(key string) bool { return strings.Contains(string(s), "\n"+key+":") }
-
-// mask is a line of one hexadecimal number; ok is false when there is none.
-func (s status) mask(key string) (n uint64, ok bool, err error) {
-	t := s.get(key)
-	if t == "" {
-		return 0, false, nil
+// parseStatus reads a status text in one pass.
+func parseStatus(text string) (s status, err error) {
+	for text != "" {
+		line, rest, _ := strings.Cut(text, "\n")
+		text = rest
+		key, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		mask := func(set *caps.Set, bit int) {
+			n, e := strconv.ParseUint(value, 16, 64)
+			if e != nil {
+				err = errors.New(key + " reads " + strconv.Quote(value))
+			}
+			*set = caps.Set(n)
+			s.seen |= bit
+		}
+		switch key {
+		case "Pid", "NSpid": // NSpid comes later, and has a number for each namespace
+			s.pid, _ = strconv.Atoi(value[strings.LastIndexAny(value, " \t")+1:]) // what is no number is no pid of ours
+		case "FDSize":
+			s.fdSize, _ = strconv.Atoi(value) // 0, not known: the table is listed then
+		case "CapInh":
+			mask(&s.caps.Inheritable, seenInh)
+		case "CapPrm":
+			mask(&s.caps.Permitted, seenPrm)
+		case "CapEff":
+			mask(&s.caps.Effective, seenEff)
+		case "CapBnd":
+			mask(&s.caps.Bounding, seenBnd)
+		case "CapAmb":
+			mask(&s.caps.Ambient, seenAmb)
+		case "Uid":
+			s.seen |= seenUid
+		case "Gid":
+			s.seen |= seenGid
+		case "Groups":
+			s.seen |= seenGroups
+		case "NoNewPrivs":
+			s.seen |= seenNoNewPrivs
+		case "SigBlk":
+			s.seen |= seenSigBlk
+		case "SigIgn":
+			s.seen |= seenSigIgn
+		case "SigCgt":
+			s.seen |= seenSigCgt
+		case "Umask":
+			s.seen |= seenUmask
+		}
 	}
-	n, err = strconv.ParseUint(t, 16, 64)
-	if err != nil {
-		return 0, false, errors.New("/proc/self/status: " + key + " reads \"" + t + "\"")
-	}
-	return n, true, nil
+	return s, err
 }

@@ -187,7 +187,7 @@ static void __attribute__((noreturn)) leave(int status)
 // ---- the executor
 
 enum { POISON = 0xa5 };
-static char status_text[16384];
+static char status_text[64 << 10]; // room for some 5000 groups
 
 static void subject(const struct hr_program *p, const struct hr_row *r, struct message *m)
 {

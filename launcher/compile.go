@@ -293,6 +293,7 @@ func (c *compiler) limits() {
 // RLIMIT_ numbers that are asked for by name.
 const (
 	limitNOFILE = 7
+	limitNICE   = 13
 	limitRTPRIO = 14
 )
 

@@ -37,6 +37,7 @@ type Env struct {
 	UIDs, GIDs  [3]uint32 // real, effective, saved
 	Groups      []uint32
 	Caps        CapState
+	Nice        int // the nice level; filled only when Nice= asks
 	LastCap     int // the highest capability of the kernel
 	SecureBits  caps.SecureBits
 	NoNewPrivs  bool

@@ -11,17 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// descriptors looks whether what shall be passed on is there.
+// descriptors looks whether what shall be passed on is there: open, and inherited.
+// What survived an execve(2) does not have FD_CLOEXEC; all that hardrun and the Go
+// runtime opened themselves has it, and must not be given to the daemon in its place.
 func (e *Env) descriptors(p *policy.Policy) {
 	for i := range e.Listen {
-		if _, err := unix.FcntlInt(uintptr(3+i), unix.F_GETFD, 0); err != nil {
-			e.Problems = append(e.Problems, Refusal{Text: "LISTEN_FDS=" + strconv.Itoa(e.Listen) + ", and descriptor " + strconv.Itoa(3+i) + " is not open", Exit: ExitFDs})
+		if !e.inherited(3 + i) {
+			e.Problems = append(e.Problems, Refusal{Text: "LISTEN_FDS=" + strconv.Itoa(e.Listen) + ", and descriptor " + strconv.Itoa(3+i) + " was not passed", Exit: ExitFDs})
 			return
 		}
 	}
 	for _, fd := range p.KeepFD.Items {
-		if _, err := unix.FcntlInt(uintptr(fd.V), unix.F_GETFD, 0); err != nil {
-			e.problem("X-Hardrun-KeepFD", fd.From, ExitFDs, errors.New("descriptor "+strconv.Itoa(fd.V)+" is not open"))
+		if fd.V > 2 && !e.inherited(fd.V) {
+			e.problem("X-Hardrun-KeepFD", fd.From, ExitFDs, errors.New("descriptor "+strconv.Itoa(fd.V)+" was not passed"))
 		}
 	}
 }

@@ -61,6 +61,13 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 	if p.SeccompBPF.Set {
 		env.readFilter(p)
 	}
+	if p.Nice.Set {
+		raw, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+		if err != nil {
+			return nil, os.NewSyscallError("getpriority", err)
+		}
+		env.Nice = 20 - raw
+	}
 	if p.NUMAMask.V.All || p.CPUAffinity.V.NUMA {
 		if err := env.nodes(); err != nil {
 			return nil, err
@@ -80,7 +87,7 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 // knows: what `hardrun plan` shows without --for=self.
 func (e *Env) becomeRoot() {
 	all := caps.All(e.LastCap)
-	e.UIDs, e.GIDs, e.Groups = [3]uint32{}, [3]uint32{}, nil
+	e.UIDs, e.GIDs, e.Groups, e.Nice = [3]uint32{}, [3]uint32{}, nil, 0
 	e.Caps = CapState{Permitted: all, Effective: all, Bounding: all}
 	e.SecureBits, e.NoNewPrivs, e.Proc, e.NoSetgroups = 0, false, true, false
 }

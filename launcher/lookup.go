@@ -58,6 +58,9 @@ func (e *Env) workingDirectory(p *policy.Policy, v view) string {
 	if path == "~" {
 		path = e.User.Home
 	}
+	if path == "" {
+		return "/" // Compile refuses it: "~" needs a user with a home
+	}
 	err := v.directory(path)
 	switch {
 	case err == nil, errors.Is(err, unix.EACCES):

@@ -88,7 +88,11 @@ func (c *compiler) scheduling() {
 		}
 	}
 	if v := p.Nice; v.Set {
-		c.add(StageProcess, process.SetNice{Level: v.V}, "Nice", v.From, ExitNice)
+		// RLIMIT_NICE is 20 less the lowest level, setrlimit(2).
+		raises := v.V < c.env.Nice && c.env.Limits[limitNICE].Soft < uint64(20-v.V)
+		if !raises || c.need(capSysNice, "Nice", v.From, ExitNice, "a nice level below "+strconv.Itoa(c.env.Nice)) {
+			c.add(StageProcess, process.SetNice{Level: v.V}, "Nice", v.From, ExitNice)
+		}
 	}
 	if p.IOSchedulingClass.Set || p.IOSchedulingPriority.Set {
 		step := process.SetIOPriority{Class: process.IOBestEffort, Priority: 4}

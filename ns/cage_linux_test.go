@@ -250,7 +250,7 @@ func TestCageHostile(t *testing.T) {
 		{"locked", func(t *testing.T, dir, _ string) {
 			f, err := os.Open(dir)
 			must(t, err)
-			t.Cleanup(func() { f.Close() })
+			t.Cleanup(func() { _ = f.Close() })
 			must(t, unix.Flock(int(f.Fd()), unix.LOCK_EX))
 		}, "lock "},
 	} {

@@ -59,7 +59,7 @@ func TestClosureOracle(t *testing.T) {
 			continue
 		}
 		_, err = f.Read(head)
-		f.Close()
+		_ = f.Close()
 		if err != nil || string(head) != "\x7fELF" {
 			continue
 		}
@@ -169,12 +169,12 @@ func TestOpenBeneath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	proc, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(proc)
+	defer func() { _ = unix.Close(proc) }()
 	for _, tt := range []struct {
 		dir   int
 		name  string
@@ -203,7 +203,7 @@ func TestOpenBeneath(t *testing.T) {
 				if flags&unix.FD_CLOEXEC == 0 {
 					t.Errorf("%s %q stays open on exec", name, tt.name)
 				}
-				unix.Close(got)
+				_ = unix.Close(got)
 			}
 		}
 	}

@@ -276,7 +276,7 @@ func TestParseELFOracle(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		e, err := elf.NewFile(f)
 		if err != nil {
 			continue

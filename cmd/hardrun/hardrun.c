@@ -542,7 +542,7 @@ enum { LIMIT_DATA = 2, LIMIT_NPROC = 6, LIMIT_NOFILE = 7, LIMIT_AS = 9 };
 
 static void limits(void)
 {
-	static const uint8_t raise[] = {LIMIT_AS, LIMIT_DATA, LIMIT_NPROC};
+	static const uint8_t raise[] = {LIMIT_AS, LIMIT_DATA, LIMIT_NPROC, LIMIT_NOFILE};
 	struct hr_snapshot *s = &hr_snapshot;
 	for (int n = 0; n < HR_NLIMITS; n++) {
 		uint64_t *l = s->limits[n];
@@ -558,6 +558,8 @@ static void limits(void)
 			refuse(205, "cannot raise a soft resource limit to its hard limit", "");
 		s->raised |= 1u << raise[i];
 	}
+	if (s->limits[LIMIT_NOFILE][1] < 32)
+		refuse(205, "RLIMIT_NOFILE is below 32, and a launch needs more: raise it, and give the daemon its own by --limit-nofile=", "");
 	if (s->limits[LIMIT_AS][1] < 256ull << 20)
 		refuse(205, "RLIMIT_AS is below 256 MiB, and the Go runtime cannot start in that: raise it, and give the daemon its own by --limit-as=", "");
 	if (s->limits[LIMIT_DATA][1] < 32ull << 20)

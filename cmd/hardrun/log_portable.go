@@ -26,7 +26,7 @@ func (l logger) write(text string) {
 	if l.syslog >= 0 {
 		head := "<27>hardrun[" + strconv.Itoa(os.Getpid()) + "]: " // facility daemon, severity err
 		if _, err := unix.Write(l.syslog, []byte(head+text[len("hardrun: "):])); err != nil && l.fd < 0 {
-			os.Stderr.WriteString(text + "\n") //nolint:errcheck // the last place to say it
+			_, _ = os.Stderr.WriteString(text + "\n") // the last place to say it
 		}
 	}
 }

@@ -542,7 +542,7 @@ enum { LIMIT_DATA = 2, LIMIT_NPROC = 6, LIMIT_NOFILE = 7, LIMIT_AS = 9 };
 
 static void limits(void)
 {
-	static const uint8_t raise[] = {LIMIT_AS, LIMIT_DATA, LIMIT_NPROC, LIMIT_NOFILE};
+	static const uint8_t raise[] = {LIMIT_AS, LIMIT_DATA, LIMIT_NPROC};
 	struct hr_snapshot *s = &hr_snapshot;
 	for (int n = 0; n < HR_NLIMITS; n++) {
 		uint64_t *l = s->limits[n];
@@ -566,6 +566,13 @@ static void limits(void)
 		refuse(205, "RLIMIT_DATA is below 32 MiB, and the Go runtime cannot start in that: raise it, and give the daemon its own by --limit-data=", "");
 	if (s->limits[LIMIT_NPROC][1] < 4096 && !room_for_threads())
 		refuse(205, "RLIMIT_NPROC leaves no room for the threads of the Go runtime: raise it, and give the daemon its own by --limit-nproc=", "");
+	// With no descriptor left the runtime does not read through the cgroup's files
+	// for a number of CPUs, which is one here; a tenth of a launch goes into that.
+	// Go's own init raises the soft limit to the hard one, before any code of ours.
+	uint64_t none[2] = {3, s->limits[LIMIT_NOFILE][1]};
+	if (call4(SYS_prlimit64, 0, LIMIT_NOFILE, ptr(none), 0))
+		refuse(205, "cannot set the soft limit of descriptors", "");
+	s->raised |= 1u << LIMIT_NOFILE;
 }
 
 // The waiter of --init: reaps every child, forwards every signal to the one

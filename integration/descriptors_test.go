@@ -75,7 +75,7 @@ func TestDescriptorsRefused(t *testing.T) {
 	// meanwhile: its /proc, its log. None of these is for the daemon.
 	for fd := 3; fd < 80; fd++ {
 		r := run(t, fmt.Sprintf("--keep-fd=%d", fd), "--", probe)
-		if refused(t, r, 202, fmt.Sprintf("descriptor %d is not open", fd)); t.Failed() {
+		if refused(t, r, 202, fmt.Sprintf("descriptor %d was not passed", fd)); t.Failed() {
 			break
 		}
 	}

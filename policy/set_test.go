@@ -564,6 +564,7 @@ var sample = []struct {
 	{"TTYColumns", []string{"65535"}, []string{"65535"}},
 	{"X-Hardrun-Caps", []string{"~net_raw,kill"}, []string{"~CAP_KILL CAP_NET_RAW"}},
 	{"X-Hardrun-Chroot", []string{"/srv/cage"}, []string{"/srv/cage"}},
+	{"X-Hardrun-SeccompBPF", []string{"/etc//filter.bpf"}, []string{"/etc/filter.bpf"}},
 	{"X-Hardrun-Env", nil, nil},
 	{"X-Hardrun-ClearEnv", []string{"yes"}, []string{"yes"}},
 	{"X-Hardrun-KeepFD", []string{"3", "63"}, []string{"3", "63"}},

@@ -307,7 +307,7 @@ func (c *compiler) restoreLimit(n int) {
 	was := c.env.Limits[n]
 	if c.env.Raised>>n&1 == 1 || n == limitNOFILE && was.Soft != was.Hard {
 		e := c.add(StageLower, process.SetLimit{N: n, Limit: was}, "", policy.Origin{}, ExitLimits)
-		e.Because = "the Go runtime runs with the hard limit"
+		e.Because = "hardrun starts with another soft limit"
 	}
 }
 

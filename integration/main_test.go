@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/hardrun/hardrun/integration/inherited"
 	"golang.org/x/sys/unix"
 )
 
@@ -38,6 +39,9 @@ func TestMain(m *testing.M) {
 
 func prepared(m *testing.M) (code int, err error) {
 	// What this process inherited is not for the programs it starts.
+	if err := inherited.ResetSignals(); err != nil {
+		return 1, err
+	}
 	if err := unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return 1, fmt.Errorf("close_range: %w", err)
 	}

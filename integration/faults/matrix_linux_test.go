@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hardrun/hardrun/integration/inherited"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,6 +32,10 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if err := inherited.ResetSignals(); err != nil {
+		fmt.Fprintln(os.Stderr, "faults:", err)
+		os.Exit(1)
+	}
 	if len(os.Args) > 1 && os.Args[1] == workerWord {
 		if err := Worker(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, "worker:", err)

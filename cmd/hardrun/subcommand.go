@@ -87,7 +87,7 @@ var helpGroups = [...]struct {
 }{
 	{"who the daemon is", []string{"User", "Group", "SupplementaryGroups", "SetLoginEnvironment"}},
 	{"what it may", []string{"Caps", "CapabilityBoundingSet", "AmbientCapabilities", "SecureBits", "NoNewPrivileges", "SELinuxContext", "AppArmorProfile", "SmackProcessLabel", "KeyringMode"}},
-	{"what it sees", []string{"Chroot", "RootDirectory", "WorkingDirectory", "ExecSearchPath"}},
+	{"what it sees", []string{"Chroot", "RootDirectory", "MountAPIVFS", "BindLogSockets", "WorkingDirectory", "ExecSearchPath"}},
 	{"what it is started with", []string{"Env", "Environment", "EnvironmentFile", "PassEnvironment", "UnsetEnvironment", "ClearEnv", "StandardInput", "StandardOutput", "StandardError", "StandardInputText", "StandardInputData", "KeepFD", "IgnoreSIGPIPE", "UMask", "KeepTTY", "TTYPath", "TTYReset", "TTYVHangup", "TTYVTDisallocate", "TTYRows", "TTYColumns"}},
 	{"limits and scheduling", nil}, // all others of systemd's
 	{"hardrun itself", nil},        // all others of its own

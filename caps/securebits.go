@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+
+	"github.com/hardrun/hardrun/nearest"
 )
 
 // SecureBits are the flags of prctl(PR_SET_SECUREBITS), capabilities(7).
@@ -45,7 +47,7 @@ func (e UnknownBitError) Error() string { return "unknown secure bit " + strconv
 
 // Hint is "did you mean noroot?", or the list of all names when none is near.
 func (e UnknownBitError) Hint() string {
-	if near := nearest(e.Name, secureBitNames[:]); near != "" {
+	if near := nearest.Of(e.Name, secureBitNames[:]); near != "" {
 		return "did you mean " + near + "?"
 	}
 	return "known are " + strings.Join(secureBitNames[:], ", ")

@@ -7,6 +7,8 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+
+	"github.com/hardrun/hardrun/nearest"
 )
 
 // Set is a set of capabilities, bit n for capability n (linux/capability.h).
@@ -74,7 +76,7 @@ func cutCap(s string) (word string, prefixed bool) {
 // "cap_net_bind_service" for "CAP_NET_BIND"; empty when none is near.
 func Nearest(s string) string {
 	word, _ := cutCap(s)
-	near := nearest(word, names[:])
+	near := nearest.Of(word, names[:])
 	if near == "" {
 		return ""
 	}
@@ -217,53 +219,4 @@ func ParseList(words string) (s Set, invert, all bool, err error) {
 		s = s.Add(n)
 	}
 	return s, invert, false, nil
-}
-
-// nearest is the word of list that s most likely stands for: one that begins
-// with s (the shortest), else one that contains it, else the one with the fewest
-// single-letter edits, if they are few for the length of s. Empty when none is near.
-func nearest(s string, list []string) string {
-	s = strings.ToLower(s)
-	if s == "" || len(s) > 40 {
-		return ""
-	}
-	best, cost := "", 1000
-	for _, w := range list {
-		c := 1000
-		switch {
-		case len(s) >= 3 && strings.HasPrefix(w, s):
-			c = len(w) - len(s) - 300
-		case len(s) >= 4 && strings.Contains(w, s):
-			c = len(w) - len(s) - 200
-		default:
-			if d := distance(s, w); d <= min(1+len(s)/4, 4) && d < len(s) {
-				c = d - 100
-			}
-		}
-		if c < cost {
-			best, cost = w, c
-		}
-	}
-	return best
-}
-
-// distance is the number of letters to insert, delete or replace on the way from a to b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

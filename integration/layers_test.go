@@ -13,11 +13,12 @@ const module = "github.com/hardrun/hardrun/"
 // down, none sideways.
 var layers = map[string][]string{
 	"row":         {},
-	"caps":        {"row"},
+	"nearest":     {},
+	"caps":        {"nearest", "row"},
 	"ns":          {"row"},
-	"process":     {"row"},
+	"process":     {"nearest", "row"},
 	"seccomp":     {"row"},
-	"policy":      {"caps", "ns", "process", "row", "seccomp"},
+	"policy":      {"caps", "nearest", "ns", "process", "row", "seccomp"},
 	"launcher":    {"caps", "ns", "policy", "process", "row", "seccomp"},
 	"cmd/hardrun": {"caps", "launcher", "ns", "policy", "process", "row"},
 	"doc/man":     {"policy"},

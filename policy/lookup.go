@@ -3,7 +3,7 @@ package policy
 import (
 	"strings"
 
-	"github.com/hardrun/hardrun/process"
+	"github.com/hardrun/hardrun/nearest"
 )
 
 // alias is another name of a directive.
@@ -62,7 +62,7 @@ func Nearest(name string) string {
 	for i := range aliasIndex {
 		names = append(names, aliasIndex[i].name)
 	}
-	return process.Nearest(name, names)
+	return nearest.Of(name, names)
 }
 
 // NearestOption is the option that was most likely meant, without dashes:
@@ -72,7 +72,7 @@ func NearestOption(opt string) string {
 	for i := range optionIndex {
 		names = append(names, optionIndex[i].name)
 	}
-	return process.Nearest(opt, names)
+	return nearest.Of(opt, names)
 }
 
 // byName searches the sorted table.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"github.com/hardrun/hardrun/nearest"
 )
 
 // KeyringMode says which session keyring the daemon gets, KeyringMode=.
@@ -89,7 +91,7 @@ func (e *WordError) Error() string { return "unknown " + e.What + " " + strconv.
 
 // Hint is "did you mean private?", or all valid words when none is near.
 func (e *WordError) Hint() string {
-	if near := Nearest(e.Word, e.Words); near != "" {
+	if near := nearest.Of(e.Word, e.Words); near != "" {
 		return "did you mean " + near + "?"
 	}
 	list := make([]string, 0, len(e.Words))

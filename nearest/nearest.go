@@ -1,12 +1,13 @@
-package process
+// Package nearest finds the word that was most likely meant, for hints.
+package nearest
 
 import "strings"
 
-// Nearest is the word of list that s most likely stands for: one that begins with
+// Of is the word of list that s most likely stands for: one that begins with
 // s (the shortest such), else one that contains it, else the one with the fewest
 // single-letter edits if these are few for the length of s. Upper and lower case
 // are alike. It is empty when no word is near; empty words of list don't count.
-func Nearest(s string, list []string) string {
+func Of(s string, list []string) string {
 	s = strings.ToLower(s)
 	if s == "" || len(s) > 64 {
 		return ""

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"runtime"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -56,8 +57,12 @@ func openLog(where string, closed uint8) error {
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
-	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: "/dev/log"}); err != nil {
-		return &os.PathError{Op: "connect", Path: "/dev/log", Err: err}
+	socket := "/dev/log"
+	if runtime.GOOS == "netbsd" || runtime.GOOS == "freebsd" {
+		socket = "/var/run/log" // syslogd(8)
+	}
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: socket}); err != nil {
+		return &os.PathError{Op: "connect", Path: socket, Err: err}
 	}
 	log.syslog = fd
 	if where == "syslog" {

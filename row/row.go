@@ -13,11 +13,7 @@
 // knowing the launcher which runs them.
 package row
 
-import (
-	"strconv"
-	"strings"
-	"unsafe"
-)
+import "unsafe"
 
 // Kind says what a row does and what counts as its success. The numbers are
 // shared with cmd/hardrun/hardrun.h; a test holds the two together.
@@ -339,15 +335,4 @@ func (p *Program) Text(at uint32) string {
 		}
 	}
 	return string(s)
-}
-
-// Describe is a row as a person would say it; for tests and bug reports.
-func (p *Program) Describe(r *Row) string {
-	var b strings.Builder
-	b.WriteString(p.Text(r.Text))
-	b.WriteString(": kind ")
-	b.WriteString(strconv.Itoa(int(r.Kind)))
-	b.WriteString(" call ")
-	b.WriteString(strconv.Itoa(int(r.NR)))
-	return b.String()
 }

@@ -1,0 +1,126 @@
+package row
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"testing"
+	"unsafe"
+)
+
+// The blob: strings are terminated, data is aligned, vectors are offsets that the
+// executor turns into addresses.
+func TestBlob(t *testing.T) {
+	p := &Program{}
+	if at := p.String("ab"); at == 0 || p.Text(uint32(at)) != "ab" {
+		t.Errorf("string at %d", at)
+	}
+	if at := p.Bytes([]byte{1, 2, 3}); at%8 != 0 || !bytes.Equal(p.Blob[at:at+3], []byte{1, 2, 3}) {
+		t.Errorf("bytes at %d", at)
+	}
+	at := p.Vector([]string{"x", "yz"})
+	if at%8 != 0 || len(p.Relocs) != 2 || len(p.Blob) != int(at)+24 {
+		t.Fatalf("vector at %d, %d relocations, %d bytes", at, len(p.Relocs), len(p.Blob))
+	}
+	for i, want := range []string{"x", "yz"} {
+		o := *(*uint64)(unsafe.Pointer(&p.Blob[p.Relocs[i]]))
+		if p.Text(uint32(o)) != want {
+			t.Errorf("element %d is %q", i, p.Text(uint32(o)))
+		}
+	}
+	f := p.Fprog(make([]byte, 16))
+	if n := p.Blob[f]; n != 2 || p.Relocs[2] != uint32(f)+8 {
+		t.Errorf("a filter of %d instructions, relocation %d", n, p.Relocs[2])
+	}
+	// Offset 0 is the empty string, in a program that was reserved as in one that was not.
+	q := &Program{}
+	q.Reserve(1, 1)
+	if q.String("s") == 0 || p.Text(0) != "" || q.Text(0) != "" {
+		t.Error("offset 0 is taken")
+	}
+}
+
+// Where the getters are asked, no line is looked for; before the end, both are; a
+// part by part reading only where no full text replaces it.
+func TestSources(t *testing.T) {
+	check := func(p *Program) []string {
+		n := len(p.Rows)
+		if p.EachByCall() {
+			p.Call(1, 0)
+		}
+		p.Line("K:\t", "v")
+		return (&Program{Rows: p.Rows[n:], Blob: p.Blob}).Dump()
+	}
+	for _, tt := range []struct {
+		full, status bool
+		late         []string
+		weak         bool
+	}{
+		{true, true, []string{"line K:\tv\n"}, false},
+		{false, true, []string{"1 = 0", "line K:\tv\n"}, true},
+		{false, false, []string{"1 = 0", "line K:\tv\n"}, true},
+	} {
+		p := &Program{FullStatus: tt.full}
+		if got := check(p); !slices.Equal(got, []string{"1 = 0"}) {
+			t.Errorf("%+v: directly after a change %q", tt, got)
+		}
+		n := len(p.Rows)
+		p.ReadOnly(tt.status)
+		if read := len(p.Rows) > n; read != tt.status {
+			t.Errorf("%+v: the status text is read: %v", tt, read)
+		}
+		if got := check(p); !slices.Equal(got, tt.late) {
+			t.Errorf("%+v: before the end %q, want %q", tt, got, tt.late)
+		}
+		if weak := p.Rows[len(p.Rows)-1].Flags&Weak != 0; weak != tt.weak {
+			t.Errorf("%+v: the line may be absent: %v", tt, weak)
+		}
+	}
+}
+
+// A step that is gone on with has its texts in the blob once.
+func TestStepTwice(t *testing.T) {
+	p := &Program{}
+	s := &Step{Text: "text", Tail: "tail", Exit: 217, Group: 3, Flags: Waivable}
+	p.Step(s)
+	p.Call(1, 0)
+	size := len(p.Blob)
+	p.Step(&Step{Text: "another"})
+	other := len(p.Blob)
+	p.Step(s)
+	p.Call(2, 0)
+	if size == other || len(p.Blob) != other || p.Rows[0].Text != p.Rows[1].Text || p.Rows[1].Exit != 217 || p.Rows[1].Group != 3 || p.Rows[1].Flags != Waivable {
+		t.Errorf("rows %+v, %d bytes, then %d, then %d", p.Rows, size, other, len(p.Blob))
+	}
+}
+
+func TestIdentity(t *testing.T) {
+	open := func(path string) *Identity {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = f.Close() }()
+		i, err := Identify(int(f.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i
+	}
+	a, b, c := open("/"), open("/."), open("/proc")
+	if !a.Equal(b) || a.Equal(c) {
+		t.Errorf("%+v, %+v, %+v", a, b, c)
+	}
+	unknown := *a
+	unknown.Mount = 0
+	if !a.Equal(&unknown) {
+		t.Error("a mount that is not told makes a difference")
+	}
+	unknown.Mount = a.Mount + 1
+	if a.Equal(&unknown) {
+		t.Error("another mount makes none")
+	}
+	if _, err := Identify(-1); err == nil {
+		t.Error("a descriptor that is not open was identified")
+	}
+}

@@ -54,7 +54,7 @@ func TestEnvironmentFileRefused(t *testing.T) {
 	}
 	write(t, dir+"/bad", "NOT A VARIABLE\n", 0o600)
 	write(t, dir+"/nul", "A=\x00\n", 0o600)
-	for _, path := range []string{dir + "/fifo", "/dev/zero", dir, dir + "/nosuch", dir + "/none*", dir + "/nul"} {
+	for _, path := range []string{dir + "/fifo", "/dev/zero", dir, dir + "/nosuch", dir + "/none*", dir + "/[", dir + "/nul"} {
 		refused(t, run(t, "--environment-file="+path, "--", probe), 203, "EnvironmentFile=")
 	}
 	// "-" lets a file be missing, and nothing else.

@@ -109,6 +109,11 @@ func (c *compiler) need(n int, directive string, from policy.Origin, exit int, w
 	if c.env.Caps.Effective.Has(n) {
 		return true
 	}
+	for i := range c.env.Problems {
+		if c.env.Problems[i].Directive == directive+"=" {
+			return false // it is refused already, for a reason that is nearer
+		}
+	}
 	c.refuse(directive, from, exit, what+" needs "+strings.ToUpper(caps.Name(n))+", which this environment does not have")
 	r := c.last()
 	if d := policy.Lookup(directive); d != nil {

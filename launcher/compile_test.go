@@ -297,3 +297,13 @@ func TestRunAsNonRoot(t *testing.T) {
 		}
 	}
 }
+
+// One mistake is one line: an unknown user is not also said to lack CAP_SETUID.
+func TestOneProblemOneLine(t *testing.T) {
+	env := aRoot()
+	env.Caps, env.UIDs = CapState{}, [3]uint32{1, 1, 1}
+	env.Problems = []Refusal{{Directive: "User=", Text: "unknown user", Exit: 217}}
+	if pl := Compile(aPolicy(t, "User=www"), env); len(pl.Refused) != 1 {
+		t.Errorf("refused %v", pl.Refused)
+	}
+}

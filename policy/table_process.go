@@ -135,6 +135,7 @@ var processTable = [...]Directive{
 		Name: "UMask", Section: "Service", Man: manExec,
 		Option: "umask", Arg: "MODE", Default: "0022",
 		Doc:   "Set the file mode creation mask.",
+		Class: ClassLimit,
 		Value: &Value{field: &scalar[uint32]{func(p *Policy) *Opt[uint32] { return &p.UMask }, parseUMask, modeText}},
 	},
 	{

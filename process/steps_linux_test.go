@@ -165,3 +165,45 @@ func TestStreamsAreWhatTheySay(t *testing.T) {
 		}
 	}
 }
+
+// A dup3(2) that was not made, or that left the descriptor to be closed by
+// execve(2), is found.
+func TestStreamIsReadBack(t *testing.T) {
+	place, err := unix.Open("/dev/zero", unix.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(place) }()
+	s := &OpenStream{FD: place, Path: "/dev/null", Null: true, Dup: -1}
+	if err := s.Prepare(-1); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(s.opened) }()
+	if err := s.Verify(); err == nil {
+		t.Error("/dev/zero was taken for /dev/null")
+	}
+	if err := s.Apply(-1); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Verify(); err != nil {
+		t.Error(err)
+	}
+	unix.CloseOnExec(place)
+	if err := s.Verify(); err == nil {
+		t.Error("a descriptor that execve closes was taken for one that stays")
+	}
+	// A duplicate is compared with what it duplicates.
+	d := &OpenStream{FD: place, Dup: s.opened}
+	if err := d.Prepare(-1); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Apply(-1); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Verify(); err != nil {
+		t.Error(err)
+	}
+	if err := (&OpenStream{FD: place, Dup: 1 << 20, opened: 1 << 20}).Verify(); err == nil {
+		t.Error("a duplicate of nothing was taken for one")
+	}
+}

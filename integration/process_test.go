@@ -41,6 +41,7 @@ func TestProcessAttributes(t *testing.T) {
 		{"--numa-policy=local", func(s *state) any { return s.NUMAPolicy }, 4},
 		{"--numa-policy=bind --numa-mask=0", func(s *state) any { return s.NUMAPolicy }, 2},
 		{"--numa-policy=interleave --numa-mask=0", func(s *state) any { return s.NUMAPolicy }, 3},
+		{"--numa-policy=interleave --numa-mask=all", func(s *state) any { return s.NUMAPolicy }, 3},
 		{"--numa-policy=preferred --numa-mask=0", func(s *state) any { return s.NUMAPolicy }, 1},
 		{"--ignore-sigpipe", func(s *state) any { return s.SigIgnored }, "0000000000001000"},
 		{"--keyring-mode=private", func(s *state) any { return s.SessionKeyring != m.SessionKeyring }, true},

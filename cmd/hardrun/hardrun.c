@@ -589,11 +589,15 @@ static void __attribute__((noreturn)) wait_for(long child)
 
 	call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&all), 0, 8);
 	call4(SYS_rt_sigaction, SIGCHLD, ptr(&standard), 0, 8);
-	call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0);
-	call(SYS_prctl, 36 /* PR_SET_CHILD_SUBREAPER */, 1, 0, 0, 0, 0);
-	call3(SYS_close_range, 3, ~0u, 0);
+	if (call3(SYS_close_range, 3, ~0u, 0) == -ENOSYS) // Linux before 5.9
+		for (int fd = 3; fd < 4096; fd++)
+			call1(SYS_close, fd);
+	r = call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0);
+	if (!r)
+		r = call(SYS_prctl, 36 /* PR_SET_CHILD_SUBREAPER */, 1, 0, 0, 0, 0);
 	// Only CAP_KILL is of use from here on: to signal a child of another uid.
-	r = call2(SYS_capget, ptr(&head), ptr(caps));
+	if (!r)
+		r = call2(SYS_capget, ptr(&head), ptr(caps));
 	if (!r) {
 		none[0].effective = none[0].permitted = caps[0].permitted & 1u << 5;
 		head.pid = 0;
@@ -603,7 +607,7 @@ static void __attribute__((noreturn)) wait_for(long child)
 		r = -EIO;
 	if (r) {
 		call2(SYS_kill, child, SIGKILL);
-		refuse(218, "capabilities: the parent of --init could not drop its own", "");
+		refuse(218, "init: the parent could not give up its privileges", "");
 	}
 	for (;;) {
 		int state;

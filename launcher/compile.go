@@ -73,6 +73,8 @@ func Compile(asked *policy.Policy, env *Env) *Plan {
 	c.ending()
 	c.withoutLinux()
 	c.waive()
+	// What cannot be meant comes before what is not here: its status is the one.
+	slices.SortStableFunc(c.plan.Refused, func(a, b Refusal) int { return notUsage(a) - notUsage(b) })
 	c.number()
 	if env.For != "launch" {
 		c.notes()
@@ -347,6 +349,13 @@ func (c *compiler) ending() {
 		}
 	}
 	c.add(StageExec, &execStep{c.plan}, "", policy.Origin{}, ExitExec)
+}
+
+func notUsage(r Refusal) int {
+	if r.Exit == ExitUsage {
+		return 0
+	}
+	return 1
 }
 
 // waive moves the refusals that were waived by name to Plan.Waived. Under

@@ -298,6 +298,16 @@ func TestRunAsNonRoot(t *testing.T) {
 	}
 }
 
+// A command line that cannot be meant is said first, and gives its status.
+func TestUsageFirst(t *testing.T) {
+	env := aRoot()
+	env.Problems = []Refusal{{Text: "command not found: x", Exit: 203}}
+	pl := Compile(aPolicy(t, "User=www", "X-Hardrun-Caps=~sys_ptrace"), env)
+	if len(pl.Refused) != 2 || pl.Refused[0].Exit != ExitUsage || pl.Refused[1].Exit != 203 {
+		t.Errorf("refused %v", pl.Refused)
+	}
+}
+
 // One mistake is one line: an unknown user is not also said to lack CAP_SETUID.
 func TestOneProblemOneLine(t *testing.T) {
 	env := aRoot()

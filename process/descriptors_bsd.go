@@ -1,7 +1,10 @@
+//go:build freebsd || openbsd
+
 package process
 
 import (
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -10,9 +13,13 @@ import (
 // process, or the limit of this one where that is more. The limit alone would
 // not do, as it may have been lowered below a descriptor that is open.
 func descriptorEnd() (int, error) {
-	n, err := unix.SysctlUint32("kern.maxfilesperproc")
+	name := "kern.maxfilesperproc"
+	if runtime.GOOS == "openbsd" {
+		name = "kern.maxfiles"
+	}
+	n, err := unix.SysctlUint32(name)
 	if err != nil {
-		return 0, os.NewSyscallError("sysctl(kern.maxfilesperproc)", err)
+		return 0, os.NewSyscallError("sysctl("+name+")", err)
 	}
 	var r unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {

@@ -75,7 +75,7 @@ type Directive struct {
 	// StartLimitBurst= stood in [Service] before it moved to [Unit].
 	OldSection string
 	// Neutral are the values which ask for nothing, so that a directive which is
-	// not applied need not be refused for them: PrivateTmp=no. "no" and "yes" stand
+	// not applied need not be refused for them: DynamicUser=no. "no" and "yes" stand
 	// for every spelling of theirs.
 	Neutral []string
 }

@@ -1,6 +1,8 @@
 package policy
 
-import "github.com/hardrun/hardrun/caps"
+import (
+	"github.com/hardrun/hardrun/caps"
+)
 
 // Implied is a setting that nobody wrote, and the one which implies it.
 type Implied struct {
@@ -23,25 +25,57 @@ func (p *Policy) Normalize(root bool) []Implied {
 		p.RootDirectory = p.Chroot
 		add("RootDirectory", p.Chroot.V, "--chroot", p.Chroot.From)
 	}
-	if p.Chroot.Set {
-		no := Opt[bool]{Set: true, From: p.Chroot.From}
-		if !p.MountAPIVFS.Set {
-			p.MountAPIVFS = no
-			add("MountAPIVFS", "no", "--chroot", p.Chroot.From)
-		}
-		if !p.BindLogSockets.Set {
-			p.BindLogSockets = no
-			add("BindLogSockets", "no", "--chroot", p.Chroot.From)
-		}
-	}
+	p.normalizeRoot(add)
+	fromCaps := p.Caps.Set && !p.AmbientCapabilities.Set
 	if p.Caps.Set {
 		p.normalizeCaps(root, add)
+	}
+	p.withoutCaps(fromCaps, add)
+	// With UserNamespacePath= there is no user namespace to be made, systemd.exec(5).
+	if p.DelegateNamespaces.V != 0 && !p.UserNamespacePath.Set && (!p.PrivateUsers.Set || p.PrivateUsers.V == "no") {
+		p.PrivateUsers = Opt[string]{V: "self", Set: true, From: p.DelegateNamespaces.From}
+		add("PrivateUsers", "self", "DelegateNamespaces=", p.DelegateNamespaces.From)
 	}
 	if p.User.Set && !p.SetLoginEnvironment.Set {
 		p.SetLoginEnvironment = Opt[bool]{V: true, Set: true, From: p.User.From}
 		add("SetLoginEnvironment", "yes", "User=", p.User.From)
 	}
 	return all
+}
+
+// normalizeRoot decides what is mounted inside of a new root. In the plain ones of
+// --chroot and --minimal-root that is nothing. Everywhere else MountAPIVFS= is yes,
+// so that what implies it besides (ProtectProc=, PrivatePIDs= and others,
+// systemd.exec(5)) adds nothing here: without a new root there is nothing to mount.
+func (p *Policy) normalizeRoot(add func(name, value, because string, from Origin)) {
+	imply := func(o *Opt[bool], name string, v bool, because string, from Origin) {
+		if !o.Set {
+			*o = Opt[bool]{V: v, Set: true, From: from}
+			add(name, FormatBool(v), because, from)
+		}
+	}
+	plain, from := "", Origin{}
+	switch {
+	case p.Chroot.Set:
+		plain, from = "--chroot", p.Chroot.From
+	case p.MinimalRoot.V:
+		plain, from = "--minimal-root", p.MinimalRoot.From
+	}
+	if plain != "" {
+		imply(&p.MountAPIVFS, "MountAPIVFS", false, plain, from)
+		imply(&p.BindLogSockets, "BindLogSockets", false, plain, from)
+		return
+	}
+	if !p.RootDirectory.Set || p.RootDirectory.V == "/" {
+		return
+	}
+	imply(&p.MountAPIVFS, "MountAPIVFS", true, "RootDirectory=", p.RootDirectory.From)
+	if p.MountAPIVFS.V {
+		imply(&p.BindLogSockets, "BindLogSockets", true, "MountAPIVFS=", p.MountAPIVFS.From)
+	}
+	if p.PrivateDevices.V {
+		imply(&p.BindLogSockets, "BindLogSockets", true, "PrivateDevices=", p.PrivateDevices.From)
+	}
 }
 
 // normalizeCaps is --caps: the daemon has exactly this. The bounding set is the
@@ -64,5 +98,55 @@ func (p *Policy) normalizeCaps(root bool, add func(name, value, because string, 
 	if (!root || noroot) && !p.AmbientCapabilities.Set {
 		p.AmbientCapabilities = Opt[caps.Set]{V: set, Set: true, From: from}
 		add("AmbientCapabilities", capSetText(set), "--caps", from)
+	}
+}
+
+// Numbers of linux/capability.h.
+const (
+	capSysModule = 16
+	capSysRawIO  = 17
+	capSysTime   = 25
+	capMknod     = 27
+	capSyslog    = 34
+	capWakeAlarm = 35
+)
+
+// withoutCaps takes from the bounding set what the protections take away. What
+// is written in AmbientCapabilities= stays there: that the two contradict each
+// other is refused where they are applied, and not passed over as in systemd. What
+// has come into the ambient set by --caps (fromCaps) goes with the rest. The
+// answer is a line that subtracts: "~CAP_SYSLOG".
+func (p *Policy) withoutCaps(fromCaps bool, add func(name, value, because string, from Origin)) {
+	for _, c := range [...]struct {
+		asked Opt[bool]
+		name  string
+		drop  caps.Set
+	}{
+		{p.PrivateDevices, "PrivateDevices=", 1<<capMknod | 1<<capSysRawIO},
+		{p.ProtectKernelModules, "ProtectKernelModules=", 1 << capSysModule},
+		{p.ProtectKernelLogs, "ProtectKernelLogs=", 1 << capSyslog},
+		{p.ProtectClock, "ProtectClock=", 1<<capSysTime | 1<<capWakeAlarm},
+	} {
+		if !c.asked.V {
+			continue
+		}
+		if b := &p.CapabilityBoundingSet; !b.Set {
+			*b = Opt[caps.Set]{V: everyCapability, Set: true, From: c.asked.From}
+		}
+		for _, set := range [...]struct {
+			opt  *Opt[caps.Set]
+			name string
+			cut  bool
+		}{
+			{&p.CapabilityBoundingSet, "CapabilityBoundingSet", true},
+			{&p.AmbientCapabilities, "AmbientCapabilities", fromCaps},
+		} {
+			gone := set.opt.V & c.drop
+			if !set.cut || gone == 0 {
+				continue
+			}
+			set.opt.V &^= gone
+			add(set.name, "~"+capNames(gone), c.name, c.asked.From)
+		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"strconv"
 
 	"github.com/hardrun/hardrun/caps"
+	"github.com/hardrun/hardrun/ns"
 	"github.com/hardrun/hardrun/process"
 )
 
@@ -93,6 +94,42 @@ type Policy struct {
 	BindLogSockets   Opt[bool]
 	WorkingDirectory Opt[Tolerant] // "~" is the user's home
 	ExecSearchPath   List[string]
+	MinimalRoot      Opt[bool] // --minimal-root
+
+	// Namespaces.
+	PrivateNetwork       Opt[bool]
+	NetworkNamespacePath Opt[string]
+	PrivateIPC           Opt[bool]
+	IPCNamespacePath     Opt[string]
+	PrivateMounts        Opt[bool]
+	MountFlags           Opt[string] // shared, slave, private
+	PrivatePIDs          Opt[bool]
+	PrivateUsers         Opt[string] // no, self, identity, full
+	UserNamespacePath    Opt[string]
+	ProtectHostname      Opt[Hostname]
+	DelegateNamespaces   Opt[ns.Kinds]
+
+	// The view of the file system.
+	ProtectSystem         Opt[string] // no, yes, full, strict
+	ProtectHome           Opt[string] // no, yes, read-only, tmpfs
+	PrivateTmp            Opt[string] // no, yes, disconnected
+	PrivateDevices        Opt[bool]
+	ProtectKernelTunables Opt[bool]
+	ProtectKernelModules  Opt[bool]
+	ProtectKernelLogs     Opt[bool]
+	ProtectClock          Opt[bool]
+	ProtectControlGroups  Opt[string] // no, yes, private, strict
+	ProtectProc           Opt[string] // default, noaccess, invisible, ptraceable
+	ProcSubset            Opt[string] // all, pid
+	PrivateBPF            Opt[bool]
+	ReadWritePaths        List[PathRule]
+	ReadOnlyPaths         List[PathRule]
+	InaccessiblePaths     List[PathRule]
+	ExecPaths             List[PathRule]
+	NoExecPaths           List[PathRule]
+	Binds                 List[Bind] // BindPaths=, BindReadOnlyPaths=, --bind, --ro-bind
+	TemporaryFileSystem   List[Tmpfs]
+	AllowLandlock         List[string] // names of directives
 
 	// The process.
 	UMask                    Opt[uint32]

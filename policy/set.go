@@ -84,7 +84,7 @@ func (p *Policy) SetDirective(d *Directive, value string, from Origin) error {
 	case d.Support == Manager:
 		p.Noted = appended(p.Noted, Assignment{d, value, from})
 	case d.neutral(value):
-		// PrivateTmp=no of a drop-in takes back the PrivateTmp=yes before it.
+		// DynamicUser=no of a drop-in takes back the DynamicUser=yes before it.
 		p.NotApplied = without(p.NotApplied, d)
 	default:
 		p.NotApplied = appended(p.NotApplied, Assignment{d, value, from})
@@ -174,7 +174,9 @@ func without(from []Assignment, d *Directive) []Assignment {
 // after the other, each with its From, they give the same policy again (a reset
 // of the command line has to follow what it reset, as SetDirective wants it).
 // Noted and NotApplied are not among them. A setting that was united from several
-// lines is one, with the origin of the last; the lines themselves are not kept.
+// lines is one, with the origin of the last; the lines themselves are not kept. Nor
+// is it kept which of two bind mounts came first when one is read-only and the
+// other is not.
 func (p *Policy) Settings() []Setting {
 	var all []Setting
 	for _, d := range Directives {

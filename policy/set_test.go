@@ -184,6 +184,7 @@ func TestCopiesAreApart(t *testing.T) {
 	for i, name := range []string{"A", "B", "C"} {
 		mustSet(t, &p, "PassEnvironment", name, line(i+1))
 		mustSet(t, &p, "BindPaths", "/"+name, line(i+1))
+		mustSet(t, &p, "SystemCallFilter", name, line(i+1))
 		mustSet(t, &p, "After", name, line(i+1))
 	}
 	copied := p
@@ -192,11 +193,12 @@ func TestCopiesAreApart(t *testing.T) {
 		name string
 	}{{&copied, "X"}, {&p, "Y"}} {
 		mustSet(t, to.p, "PassEnvironment", to.name, line(4))
-		mustSet(t, to.p, "BindPaths", to.name, line(4))
+		mustSet(t, to.p, "BindPaths", "/"+to.name, line(4))
+		mustSet(t, to.p, "SystemCallFilter", to.name, line(4))
 		mustSet(t, to.p, "After", to.name, line(4))
 	}
-	if a, b, c := copied.PassEnvironment.Items[3].V, copied.NotApplied[3].Value, copied.Noted[3].Value; a != "X" || b != "X" || c != "X" {
-		t.Errorf("the copy has %s, %s and %s, want X", a, b, c)
+	if a, b, c, d := copied.PassEnvironment.Items[3].V, copied.NotApplied[3].Value, copied.Noted[3].Value, copied.Binds.Items[3].V.Source; a != "X" || b != "X" || c != "X" || d != "/X" {
+		t.Errorf("the copy has %s, %s, %s and %s, want X", a, b, c, d)
 	}
 }
 
@@ -270,6 +272,12 @@ func TestEmptyValues(t *testing.T) {
 		{"option: never group", []assign{{"Group", "www", line(1)}}, assign{"Group", "", cmd}, false},
 		{"option: never root directory", []assign{{"RootDirectory", "/srv", line(1)}}, assign{"RootDirectory", "", cmd}, false},
 		{"option: never chroot", []assign{{"X-Hardrun-Chroot", "/srv", line(1)}}, assign{"X-Hardrun-Chroot", "", cmd}, false},
+		{"option: never the namespace", []assign{{"NetworkNamespacePath", "/run/netns/a", line(1)}}, assign{"NetworkNamespacePath", "", cmd}, false},
+		{"option: never bind", []assign{{"BindPaths", "/a", line(1)}}, assign{"X-Hardrun-Bind", "", cmd}, false},
+		{"option: never tmpfs", []assign{{"TemporaryFileSystem", "/a", line(1)}}, assign{"X-Hardrun-Tmpfs", "", cmd}, false},
+		{"option: no view by accident", nil, assign{"InaccessiblePaths", "", cmd}, false},
+		{"option: resets the unit's binds", []assign{{"BindPaths", "/a", line(1)}}, assign{"BindReadOnlyPaths", "", cmd}, true},
+		{"unit: the namespace", []assign{{"NetworkNamespacePath", "/run/netns/a", line(1)}}, assign{"NetworkNamespacePath", "", line(2)}, true},
 		{"option: never caps", []assign{{"X-Hardrun-Caps", "none", line(1)}}, assign{"X-Hardrun-Caps", "", cmd}, false},
 		{"option: never caps, blank", []assign{{"X-Hardrun-Caps", "none", line(1)}}, assign{"X-Hardrun-Caps", " ", cmd}, false},
 	} {
@@ -324,22 +332,11 @@ func TestNeutralValues(t *testing.T) {
 		name, value string
 		neutral     bool
 	}{
-		{"PrivateTmp", "no", true},
-		{"PrivateTmp", "FALSE", true},
-		{"PrivateTmp", "0", true},
-		{"PrivateTmp", "yes", false},
-		{"PrivateTmp", "disconnected", false},
-		{"PrivateTmp", "maybe", false},
-		{"ProtectSystem", "off", true},
-		{"ProtectSystem", "strict", false},
-		{"ProtectHome", "no", true},
-		{"ProtectHome", "read-only", false},
-		{"ProtectProc", "default", true},
-		{"ProtectProc", "invisible", false},
-		{"ProcSubset", "all", true},
-		{"ProcSubset", "pid", false},
-		{"PrivateUsers", "no", true},
-		{"PrivateUsers", "identity", false},
+		{"DynamicUser", "FALSE", true},
+		{"DynamicUser", "0", true},
+		{"DynamicUser", "off", true},
+		{"DynamicUser", "yes", false},
+		{"DynamicUser", "maybe", false},
 		{"RestrictNamespaces", "no", true},
 		{"RestrictNamespaces", "yes", false},
 		{"RestrictAddressFamilies", "none", false},
@@ -365,11 +362,11 @@ func TestNeutralValues(t *testing.T) {
 		{"RuntimeDirectoryMode", "0755", true},
 		{"RuntimeDirectoryMode", "0700", false},
 		{"PAMName", "no", false},
-		{"BindPaths", "no", false},
+		{"MountImages", "no", false},
 	} {
 		var p Policy
 		mustSet(t, &p, c.name, "before", line(1))
-		mustSet(t, &p, "ReadOnlyPaths", "/etc", line(2))
+		mustSet(t, &p, "SystemCallFilter", "@clock", line(2))
 		mustSet(t, &p, c.name, c.value, line(3))
 		want := 3
 		if c.neutral {
@@ -383,9 +380,53 @@ func TestNeutralValues(t *testing.T) {
 
 func TestRefusedValues(t *testing.T) {
 	for _, c := range []struct{ name, value string }{
-		{"MountAPIVFS", "yes"},
 		{"MountAPIVFS", "maybe"},
-		{"BindLogSockets", "on"},
+		{"BindLogSockets", "auto"},
+		{"PrivateNetwork", "host"},
+		{"NetworkNamespacePath", "netns/blue"},
+		{"IPCNamespacePath", "/run/../ipc"},
+		{"UserNamespacePath", "-/run/user"},
+		{"MountFlags", "Shared"},
+		{"MountFlags", "no"},
+		{"PrivateUsers", "managed"},
+		{"PrivateUsers", "Self"},
+		{"ProtectHostname", "private:"},
+		{"DelegateNamespaces", "user"},
+		{"DelegateNamespaces", "net,ipc"},
+		{"DelegateNamespaces", "net ~ipc"},
+		{"DelegateNamespaces", "~"},
+		{"DelegateNamespaces", `"net"`},
+		{"ProtectSystem", "Strict"},
+		{"ProtectSystem", "read-only"},
+		{"ProtectHome", "strict"},
+		{"PrivateTmp", "connected"},
+		{"ProtectControlGroups", "full"},
+		{"ProtectProc", "no"},
+		{"ProtectProc", "yes"},
+		{"ProcSubset", "no"},
+		{"ReadOnlyPaths", "etc"},
+		{"ReadOnlyPaths", "/etc rel"},
+		{"ReadWritePaths", "+-/var"},
+		{"InaccessiblePaths", "/a/../b"},
+		{"ExecPaths", `"/a`},
+		{"NoExecPaths", "~/bin"},
+		{"BindPaths", "/a:/b:ro"},
+		{"BindPaths", "/a:"},
+		{"BindReadOnlyPaths", "/a:/"},
+		{"TemporaryFileSystem", "/"},
+		{"TemporaryFileSystem", "/var:Ro"},
+		{"X-Hardrun-Bind", "/a:/b:/c"},
+		{"X-Hardrun-Bind", "/a /b:c"},
+		{"X-Hardrun-RoBind", "-/a"},
+		{"X-Hardrun-RoBind", "/"},
+		{"X-Hardrun-Tmpfs", "/a:"},
+		{"X-Hardrun-Tmpfs", "/a:size"},
+		{"X-Hardrun-MinimalRoot", "auto"},
+		{"X-Hardrun-AllowLandlock", "ReadOnlyDirectories"},
+		{"X-Hardrun-AllowLandlock", "ReadOnlyPaths,,ExecPaths"},
+		{"X-Hardrun-AllowLandlock", "ReadOnlyPaths,"},
+		{"X-Hardrun-AllowLandlock", "PrivateTmp"},
+		{"X-Hardrun-AllowLandlock", "all"},
 		{"X-Hardrun-Parent", "always"},
 		{"X-Hardrun-Parent", "Auto"},
 		{"X-Hardrun-Unknown", "ignore"},
@@ -471,8 +512,18 @@ func TestErrors(t *testing.T) {
 		{"X-Hardrun-Log", "sysolg", line(4), `named.service:4: X-Hardrun-Log=: unknown value "sysolg"`, "did you mean syslog?"},
 		{"X-Hardrun-Waive", "PrivateNetwrok", option("--waive"), `--waive: "PrivateNetwrok" is no directive`, "did you mean PrivateNetwork?"},
 		{"X-Hardrun-Waive", "User", option("--waive"), `--waive: "User" cannot be waived`, ""},
-		{"MountAPIVFS", "yes", Origin{}, "MountAPIVFS=: yes is not yet applied: needs a mount namespace", ""},
-		{"MountAPIVFS", "yes", Origin{File: "@web"}, "@web: MountAPIVFS=: yes is not yet applied: needs a mount namespace", ""},
+		{"X-Hardrun-Parent", "always", Origin{}, "X-Hardrun-Parent=: always is not yet applied: there is no parent that could stay", ""},
+		{"PrivateUsers", "managed", Origin{File: "@web"}, "@web: PrivateUsers=: managed needs systemd-nsresourced, which hands out ranges of users", ""},
+		{"ProtectSystem", "stric", line(5), `named.service:5: ProtectSystem=: unknown value "stric"`, "did you mean strict?"},
+		{"ProtectHome", "ye", line(5), `named.service:5: ProtectHome=: unknown value "ye"`, "did you mean yes?"},
+		{"DelegateNamespaces", "mount", line(5), `named.service:5: DelegateNamespaces=: unknown type of namespace "mount"`, "did you mean mnt?"},
+		{"BindPaths", "/a:/b:norbin", line(5), `named.service:5: BindPaths=: unknown option of a bind mount "norbin"`, "did you mean norbind?"},
+		{"BindPaths", "/a:/", line(5), `named.service:5: BindPaths=: the target "/" would be a new root: say RootDirectory=`, ""},
+		{"TemporaryFileSystem", "/a:nosudi", line(5), `named.service:5: TemporaryFileSystem=: unknown option of a tmpfs "nosudi"`, "did you mean nosuid?"},
+		{"TemporaryFileSystem", "/a:siz=1m", line(5), `named.service:5: TemporaryFileSystem=: unknown option of a tmpfs "siz="`, "did you mean size=?"},
+		{"TemporaryFileSystem", "/a:huge=allways", line(5), `named.service:5: TemporaryFileSystem=: unknown value of huge= "allways"`, "did you mean always?"},
+		{"X-Hardrun-AllowLandlock", "ReadOnlyPath", option("--allow-landlock"), `--allow-landlock: unknown directive for Landlock "ReadOnlyPath"`, "did you mean ReadOnlyPaths?"},
+		{"X-Hardrun-Bind", "/a:/b:ro", option("--bind"), `--bind: more than one colon in "/a:/b:ro": a path that has one, and options, are for BindPaths= and BindReadOnlyPaths=`, ""},
 	} {
 		var p Policy
 		err := p.Set(c.name, c.value, c.from)
@@ -511,8 +562,39 @@ var sample = []struct {
 	{"ExecSearchPath", []string{"/usr/bin:/bin", "/opt//bin/"}, []string{"/usr/bin", "/bin", "/opt/bin"}},
 	{"WorkingDirectory", []string{"-/srv/"}, []string{"-/srv"}},
 	{"RootDirectory", []string{"/srv/named"}, []string{"/srv/named"}},
-	{"MountAPIVFS", []string{"no"}, []string{"no"}},
+	{"MountAPIVFS", []string{"no", "yes"}, []string{"yes"}},
 	{"BindLogSockets", []string{"false"}, []string{"no"}},
+	{"PrivateNetwork", []string{"yes"}, []string{"yes"}},
+	{"NetworkNamespacePath", []string{"/run/netns//blue"}, []string{"/run/netns/blue"}},
+	{"PrivateIPC", []string{"yes"}, []string{"yes"}},
+	{"IPCNamespacePath", []string{"/proc/1/ns/ipc"}, []string{"/proc/1/ns/ipc"}},
+	{"PrivateMounts", []string{"yes", "no"}, []string{"no"}},
+	{"MountFlags", []string{"private", "slave"}, []string{"slave"}},
+	{"PrivatePIDs", []string{"yes"}, []string{"yes"}},
+	{"PrivateUsers", []string{"identity", "yes"}, []string{"self"}},
+	{"UserNamespacePath", []string{"/proc/7/ns/user"}, []string{"/proc/7/ns/user"}},
+	{"ProtectHostname", []string{"1:a.example"}, []string{"yes:a.example"}},
+	{"DelegateNamespaces", []string{"~uts net", "net", "~pid"}, []string{"cgroup ipc net mnt"}},
+	{"ProtectSystem", []string{"on", "strict"}, []string{"strict"}},
+	{"ProtectHome", []string{"TRUE"}, []string{"yes"}},
+	{"PrivateTmp", []string{"disconnected"}, []string{"disconnected"}},
+	{"PrivateDevices", []string{"yes"}, []string{"yes"}},
+	{"ProtectKernelTunables", []string{"yes"}, []string{"yes"}},
+	{"ProtectKernelModules", []string{"yes"}, []string{"yes"}},
+	{"ProtectKernelLogs", []string{"yes"}, []string{"yes"}},
+	{"ProtectClock", []string{"yes"}, []string{"yes"}},
+	{"ProtectControlGroups", []string{"strict", "private"}, []string{"private"}},
+	{"ProtectProc", []string{"invisible"}, []string{"invisible"}},
+	{"ProcSubset", []string{"pid"}, []string{"pid"}},
+	{"PrivateBPF", []string{"yes"}, []string{"yes"}},
+	{"ReadWritePaths", []string{"/var/lib/x -+/srv"}, []string{"/var/lib/x", "-+/srv"}},
+	{"ReadOnlyDirectories", []string{`/ "/a b"`, "-/etc//x"}, []string{"/", `"/a b"`, "-/etc/x"}},
+	{"InaccessiblePaths", []string{"+/boot"}, []string{"+/boot"}},
+	{"ExecPaths", []string{"/usr"}, []string{"/usr"}},
+	{"NoExecPaths", []string{"/", `/it\'s`}, []string{"/", `"/it's"`}},
+	{"BindPaths", []string{`/a -/b:/c:rbind "/d:e"`, "/f:/f:norbind /g:/h:norbind"}, []string{"/a", "-/b:/c", `/d\:e`, "/f:/f:norbind", "/g:/h:norbind"}},
+	{"BindReadOnlyPaths", []string{"/a:/b", `"/x y":"/z"`}, []string{"/a:/b", `"/x y":/z`}},
+	{"TemporaryFileSystem", []string{"/var:ro,size=10%", "/a /b:dev,mode=700,nostrictatime,mpol=bind:0,2-3"}, []string{"/var:ro,mode=0755,size=10%", "/a:mode=0755", `/b:dev,nostrictatime,mode=700,mpol=bind\:0,2-3`}},
 	{"LimitCPU", []string{"1500ms"}, []string{"2"}},
 	{"LimitFSIZE", []string{"1024"}, []string{"1K"}},
 	{"LimitDATA", []string{"infinity"}, []string{"infinity"}},
@@ -566,6 +648,11 @@ var sample = []struct {
 	{"X-Hardrun-Chroot", []string{"/srv/cage"}, []string{"/srv/cage"}},
 	{"X-Hardrun-SeccompBPF", []string{"/etc//filter.bpf"}, []string{"/etc/filter.bpf"}},
 	{"X-Hardrun-Env", nil, nil},
+	{"X-Hardrun-Bind", nil, nil},
+	{"X-Hardrun-RoBind", nil, nil},
+	{"X-Hardrun-Tmpfs", nil, nil},
+	{"X-Hardrun-MinimalRoot", []string{"yes"}, []string{"yes"}},
+	{"X-Hardrun-AllowLandlock", []string{"ReadOnlyPaths,NoExecPaths= ProtectHome", "ExecPaths"}, []string{"ReadOnlyPaths", "NoExecPaths", "ProtectHome", "ExecPaths"}},
 	{"X-Hardrun-ClearEnv", []string{"yes"}, []string{"yes"}},
 	{"X-Hardrun-KeepFD", []string{"3", "63"}, []string{"3", "63"}},
 	{"X-Hardrun-KeepTTY", []string{"yes"}, []string{"yes"}},
@@ -642,6 +729,9 @@ func TestSettingsOfOtherFields(t *testing.T) {
 	var p Policy
 	mustSet(t, &p, "StandardInputText", "Hi", line(1)) // SGkK is "Hi\n"
 	mustSet(t, &p, "X-Hardrun-Env", "A=1 2", line(2))
+	mustSet(t, &p, "X-Hardrun-Bind", "/a b", line(3))
+	mustSet(t, &p, "X-Hardrun-RoBind", `/c"d:/e`, line(4))
+	mustSet(t, &p, "X-Hardrun-Tmpfs", "/f g:size=1m", line(5))
 	mustSet(t, &p, "User", "www:web,logs", option("--user"))
 	mustSet(t, &p, "X-Hardrun-Caps", "all", option("--caps"))
 	var got []string
@@ -649,9 +739,12 @@ func TestSettingsOfOtherFields(t *testing.T) {
 		got = append(got, s.Directive.ConfigName()+"="+s.Value+" ("+s.From.String()+")")
 	}
 	want := []string{
+		`BindPaths="/a b" (named.service:3)`,
+		`BindReadOnlyPaths="/c\"d":/e (named.service:4)`,
 		"X-Hardrun-Caps=all (--caps)",
 		`Environment="A=1 2" (named.service:2)`,
 		"StandardInputData=SGkK (named.service:1)",
+		`TemporaryFileSystem="/f g":mode=0755,size=1m (named.service:5)`,
 		"User=www:web,logs (--user)",
 	}
 	if !slices.Equal(got, want) {

@@ -185,8 +185,9 @@ func TestOptionNames(t *testing.T) {
 
 // TestOwnRows holds the list of hardrun's own options.
 func TestOwnRows(t *testing.T) {
-	applied := strings.Fields("Caps Chroot Env ClearEnv KeepFD KeepTTY Init Waive Strict Log Parent Unknown SeccompBPF")
-	notYet := strings.Fields("Bind RoBind Tmpfs DropIn MinimalRoot UnitPath AllowLandlock Socket Listen Do PID ReadyFD " +
+	applied := strings.Fields("Caps Chroot Env ClearEnv KeepFD KeepTTY Init Waive Strict Log Parent Unknown SeccompBPF " +
+		"Bind RoBind Tmpfs MinimalRoot AllowLandlock")
+	notYet := strings.Fields("DropIn UnitPath Socket Listen Do PID ReadyFD " +
 		"SkipStatus FilterOut Prove ExplainDenials")
 	for _, d := range Directives {
 		if !d.Own {
@@ -237,7 +238,7 @@ func TestRows(t *testing.T) {
 		if d.Support == Manager && (!d.NoOption || d.Class != ClassPlain) {
 			t.Errorf("%s: a manager's directive is no option, and nothing to waive", d.Name)
 		}
-		if d.Value != nil && d.Value.Bool != (d.Arg == "BOOL") {
+		if d.Value != nil && d.Value.Bool != strings.HasPrefix(d.Arg, "BOOL") {
 			t.Errorf("%s: Bool %v with %s", d.Name, d.Value.Bool, d.Arg)
 		}
 	}
@@ -313,10 +314,12 @@ func TestWordsAreValid(t *testing.T) {
 func TestWaivable(t *testing.T) {
 	for name, want := range map[string]bool{
 		"User": false, "Group": false, "SupplementaryGroups": false, "DynamicUser": false,
-		"RootDirectory": false, "PrivateTmp": false, "BindPaths": false, "StandardInput": false, "Environment": false,
+		"RootDirectory": false, "PrivateTmp": false, "BindPaths": false, "TemporaryFileSystem": false,
+		"NetworkNamespacePath": false, "MountFlags": false, "X-Hardrun-RoBind": false, "X-Hardrun-MinimalRoot": false, "StandardInput": false, "Environment": false,
 		"ConditionPathExists": false, "ExecStart": false, "Restart": false, "X-Hardrun-Chroot": false,
 		"NoNewPrivileges": true, "CapabilityBoundingSet": true, "SystemCallFilter": true, "PrivateNetwork": true,
-		"ProtectSystem": true, "LimitNOFILE": true, "CPUQuota": true, "SELinuxContext": true,
+		"ProtectSystem": true, "InaccessiblePaths": true, "PrivatePIDs": true, "PrivateUsers": true, "PrivateIPC": true,
+		"ProtectHostname": true, "ProtectClock": true, "PrivateDevices": true, "ProtectProc": true, "LimitNOFILE": true, "CPUQuota": true, "SELinuxContext": true,
 		"SyslogIdentifier": true, "X-Hardrun-Caps": true,
 	} {
 		if d := Lookup(name); d == nil || d.Class.Waivable() != want {

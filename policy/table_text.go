@@ -12,9 +12,6 @@ const (
 // Why a directive is not applied, where several share the reason. They follow
 // "refused: " in a message.
 const (
-	whyMount   = "not yet applied: needs a mount namespace"
-	whyNetNS   = "not yet applied: needs a network namespace"
-	whyUserNS  = "not yet applied: needs a user namespace"
 	whyFilter  = "not yet applied: needs a system-call filter"
 	whyCgroup  = "not yet applied: needs a cgroup"
 	whyBPF     = "not yet applied: needs a BPF program on a cgroup"
@@ -35,4 +32,12 @@ const (
 	whyCount   = "asks for counters, which confine nothing"
 	whyOOMD    = "belongs to systemd-oomd"
 	whyGone    = "was given up by systemd"
+)
+
+// Notes that several directives share.
+const (
+	notesPaths = "Lines accumulate, an empty one resets; of two paths the deeper one counts. The prefix - lets a path be missing, + makes it one of the new root. " +
+		"With RootDirectory= a path without + is one of the host: outside of the root it protects nothing, and is noted. With CAP_SYS_ADMIN the daemon can undo it."
+	notesBinds = "SOURCE is a path of the host, which - lets be missing, TARGET one of the daemon's root, but not /; \"\\:\" is a colon in a path. Options are rbind and norbind. " +
+		"An empty value resets BindPaths= and BindReadOnlyPaths= alike."
 )

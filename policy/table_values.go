@@ -50,15 +50,6 @@ func uniteMasks(a, b uint64) uint64 { return a | b }
 
 func uniteBits(a, b caps.SecureBits) caps.SecureBits { return a | b }
 
-// parseOnlyNo is the boolean of which yes needs what is not there.
-func parseOnlyNo(s string) (bool, error) {
-	yes, err := ParseBool(s)
-	if err == nil && yes {
-		return false, errors.New("yes is " + whyMount)
-	}
-	return false, err
-}
-
 // parsePersonality keeps the name. What the machine's kernel cannot be is
 // refused here and not by a daemon which sees the wrong uname(2).
 func parsePersonality(s string) (string, error) {

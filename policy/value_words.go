@@ -18,7 +18,24 @@ func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\
 // An unbalanced quote, an unknown escape, a backslash at the end and an escape
 // that stands for NUL or for no character are errors. (Command lines are more
 // lenient in systemd, there an unknown escape stays as it is.)
-func SplitWords(s string) ([]string, error) {
+func SplitWords(s string) ([]string, error) { return splitWords(s, colonsStay) }
+
+// colons says which colons part the fields of a word.
+type colons uint8
+
+const (
+	colonsStay   colons = iota // none does, and "\:" is an unknown escape
+	colonsPart                 // those outside of quotes; "\:" is a colon
+	colonsAlways               // those in quotes, too; "\:" is a colon
+)
+
+// fieldEnd stands between the fields of a word that splitWords gives. No word has
+// a NUL of its own.
+const fieldEnd = "\x00"
+
+// splitWords is SplitWords for words whose fields colons part, as in BindPaths=
+// and TemporaryFileSystem=, systemd.exec(5).
+func splitWords(s string, part colons) ([]string, error) {
 	var words []string
 	var word []byte
 	inWord, quote := false, byte(0)
@@ -27,6 +44,9 @@ func SplitWords(s string) ([]string, error) {
 		switch {
 		case c == 0:
 			return nil, errors.New("NUL byte")
+		case c == '\\' && part != colonsStay && strings.HasPrefix(s[i+1:], ":"):
+			word, inWord = append(word, ':'), true
+			i++
 		case c == '\\':
 			var n int
 			var err error
@@ -44,6 +64,8 @@ func SplitWords(s string) ([]string, error) {
 			if inWord {
 				words, word, inWord = append(words, string(word)), word[:0], false
 			}
+		case c == ':' && (part == colonsAlways || part == colonsPart && quote == 0):
+			word, inWord = append(word, fieldEnd...), true
 		default:
 			word, inWord = append(word, c), true
 		}
@@ -162,5 +184,19 @@ func QuoteWord(s string) string {
 		i += n
 	}
 	b.WriteByte('"')
+	return b.String()
+}
+
+// fieldsText prints the fields of a word so that splitWords parts it in the same
+// way, whichever colons part.
+func fieldsText(fields ...string) string {
+	var b strings.Builder
+	for i, f := range fields {
+		if i > 0 {
+			b.WriteByte(':')
+		}
+		// No escape of QuoteWord has a colon.
+		b.WriteString(strings.ReplaceAll(QuoteWord(f), ":", `\:`))
+	}
 	return b.String()
 }

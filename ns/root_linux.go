@@ -1,7 +1,6 @@
 package ns
 
 import (
-	"bytes"
 	"errors"
 	"os"
 
@@ -98,44 +97,12 @@ func (s UnshareMounts) Apply(self int) error {
 // noneShared shows that no mount is shared with another namespace any more:
 // what is mounted from here on would arrive there as well.
 func noneShared(self int) error {
-	const path = "/proc/self/mountinfo"
-	fd, err := unix.Openat(self, "mountinfo", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	buf := make([]byte, 64<<10)
-	have, lines := 0, 0
-	for {
-		n, err := unix.Read(fd, buf[have:])
-		if err == unix.EINTR {
-			continue
+	return eachMount(self, func(m *mountLine) error {
+		if m.shared {
+			return errors.New("mount(MS_SLAVE): read back a mount that is still shared with the host")
 		}
-		if err != nil {
-			return &os.PathError{Op: "read", Path: path, Err: err}
-		}
-		have += n
-		at := 0
-		for {
-			end := bytes.IndexByte(buf[at:have], '\n')
-			if end < 0 {
-				break
-			}
-			// The optional fields stand before a lone dash, proc_pid_mountinfo(5).
-			fields, _, _ := bytes.Cut(buf[at:at+end], []byte(" - "))
-			if bytes.Contains(fields, []byte(" shared:")) {
-				return errors.New("mount(MS_SLAVE): read back a mount that is still shared with the host")
-			}
-			at += end + 1
-			lines++
-		}
-		have = copy(buf, buf[at:have])
-		switch {
-		case n == 0 && (have > 0 || lines == 0), have == len(buf):
-			return &os.PathError{Op: "read", Path: path, Err: errors.New("not a list of mounts")}
-		case n == 0:
-			return unix.Close(fd)
-		}
-	}
+		return nil
+	})
 }
 
 // Verify was done by Apply, before anything was mounted.

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package ns
+
+type (
+	viewState  struct{}
+	layerState struct{}
+	ruleState  struct{}
+)

@@ -27,8 +27,8 @@ func (p *Program) Dump() []string {
 			out = append(out, "line "+p.Text(uint32(r.A[0]))[1:]+p.Text(uint32(r.A[1])))
 		case Signals:
 			out = append(out, "signals")
-		case Fork:
-			out = append(out, "fork")
+		case UserNS:
+			out = append(out, [...]string{"user namespace", "same user namespace"}[r.A[4]])
 		case Last:
 			out = append(out, "last "+call)
 		}

@@ -39,8 +39,9 @@ const (
 	// Signals sets each signal to ignored (a[0], bit n-1 for signal n) or to
 	// its default, and reads all of them back.
 	Signals
-	// Fork makes the daemon a child of a small waiting parent, --init.
-	Fork
+	// UserNS puts the process, which must have one thread, into a new user
+	// namespace (a[4] is 0), or shows that it still is in that one.
+	UserNS
 	// Last marks the row that may not answer: execve.
 	Last
 )
@@ -238,11 +239,23 @@ func (p *Program) Signals(ignored uint64) {
 	p.add(Signals, 0, 0, []Arg{Int(ignored), Int(each)})
 }
 
-// Fork makes the rows after it run in a child. The parent executes self, a
-// descriptor of hardrun, with the arguments and the environment of a waiter; the
-// child's number is written to pid, and in the child to listen, unless that is 0.
-func (p *Program) Fork(self int, argv, environ, pid, listen Ptr) {
-	p.add(Fork, 0, 0, []Arg{Int(self), Int(uint32(argv)), Int(uint32(environ)), Int(uint32(pid)), Int(uint32(listen))})
+// UserNamespace puts the process into a new user namespace with these maps,
+// user_namespaces(7), in the form of /proc/PID/uid_map, and reads back that the
+// namespace is another than before and that each file holds what was written. self
+// is a descriptor of the own directory in a verified /proc. The process must have
+// one thread. The row is never waived: whatever fails in it ends the launch.
+func (p *Program) UserNamespace(self int, uidMap, gidMap string, denySetgroups bool) {
+	deny := 0
+	if denySetgroups {
+		deny = 1
+	}
+	p.add(UserNS, 0, 0, []Arg{Int(self), p.String(uidMap).Arg(), p.String(gidMap).Arg(), Int(deny), Int(0)})
+}
+
+// SameUserNamespace demands that the process is in the namespace that
+// UserNamespace has made.
+func (p *Program) SameUserNamespace(self int) {
+	p.add(UserNS, 0, 0, []Arg{Int(self), Int(0), Int(0), Int(0), Int(1)})
 }
 
 // Exec adds the last row.

@@ -26,6 +26,7 @@ var (
 	_ = [1]struct{}{}[row.Equal-C.HR_EQUAL]
 	_ = [1]struct{}{}[row.Same-C.HR_SAME]
 	_ = [1]struct{}{}[row.Line-C.HR_LINE]
+	_ = [1]struct{}{}[row.UserNS-C.HR_USERNS]
 	_ = [1]struct{}{}[row.Last-C.HR_LAST]
 	_ = [1]struct{}{}[row.Tolerate-C.HR_TOLERATE]
 	_ = [1]struct{}{}[row.Weak-C.HR_WEAK]
@@ -43,7 +44,7 @@ const backend = "C constructor and executor"
 // newThread is the locked thread with the state that the constructor saw.
 func newThread() *launcher.Thread {
 	s := &C.hr_snapshot
-	t := &launcher.Thread{Run: execute, Warn: say}
+	t := &launcher.Thread{Run: execute, RunAgain: executeAgain, Warn: say}
 	t.Snapshot = launcher.Snapshot{
 		Ignored:       uint64(s.ignored),
 		Blocked:       uint64(s.blocked),
@@ -52,6 +53,12 @@ func newThread() *launcher.Thread {
 		AffinityBytes: int(s.affinity_bytes),
 		Closed:        uint8(s.closed),
 		Environ:       environ(),
+		Again: launcher.Again{
+			UserNS:  s.again_flags&C.HR_AGAIN_USERNS != 0,
+			PIDNS:   s.again_flags&C.HR_AGAIN_PIDNS != 0,
+			Init:    s.again_flags&C.HR_AGAIN_INIT != 0,
+			Starter: int(s.starter),
+		},
 	}
 	for fd := range t.Snapshot.Standard {
 		t.Snapshot.Standard[fd] = launcher.File{Dev: uint64(s.standard[fd][0]), Ino: uint64(s.standard[fd][1])}

@@ -12,4 +12,4 @@ func newThread() *launcher.Thread { return nil }
 
 func unpin() {}
 
-func becomeInit(*launcher.Thread, *invocation) int { return usage("--init: " + backend) }
+func startAgain(*launcher.Thread, *launcher.Plan) int { return usage("start again: " + backend) }

@@ -34,7 +34,7 @@ func newThread() *launcher.Thread {
 // unpin has nothing to undo: the process is on every CPU that it was given.
 func unpin() {}
 
-// becomeInit is --init, whose parent is the executor of Linux.
-func becomeInit(*launcher.Thread, *invocation) int {
-	return usage("X-Hardrun-Init=: Linux only (--init)")
+// startAgain is for what must be done before the Go runtime starts: on Linux only.
+func startAgain(*launcher.Thread, *launcher.Plan) int {
+	return usage("start again: Linux only")
 }

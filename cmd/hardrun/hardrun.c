@@ -8,12 +8,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -121,7 +124,7 @@ static void put_call(struct message *m, long nr, uint64_t option)
 		{SYS_ioprio_set, "ioprio_set"}, {SYS_ioprio_get, "ioprio_get"}, {SYS_write, "write"}, {SYS_pread64, "pread64"},
 		{SYS_keyctl, "keyctl"}, {SYS_chdir, "chdir"}, {SYS_getcwd, "getcwd"}, {SYS_statx, "statx"}, {SYS_fcntl, "fcntl"},
 		{SYS_close, "close"}, {SYS_fstat, "fstat"}, {SYS_rt_sigprocmask, "rt_sigprocmask"}, {SYS_rt_sigaction, "rt_sigaction"}, {SYS_seccomp, "seccomp"},
-		{SYS_execve, "execve"}, {SYS_execveat, "execveat"}, {SYS_clone, "clone"},
+		{SYS_execve, "execve"}, {SYS_execveat, "execveat"}, {SYS_setns, "setns"}, {SYS_readlinkat, "readlinkat"},
 	};
 	static const struct {
 		uint64_t number;
@@ -253,18 +256,18 @@ static const char *find_line(const char *key)
 	return at ? at + strlen(key) : 0;
 }
 
-// status reads /proc/self/status; the buffer is poisoned first, so that a read
+// status reads a /proc/PID/status; the buffer is poisoned first, so that a read
 // which lies leaves no text in which a line could be found.
-static long status(const struct hr_program *p)
+static long status(int fd)
 {
 	static long last; // what lies behind was never written to, and holds no line
 	memset(status_text, POISON, (size_t)last);
 	status_text[sizeof status_text - 1] = 0;
-	if (p->status_fd < 0)
+	if (fd < 0)
 		return -ENOENT;
 	long n;
 	do
-		n = call4(SYS_pread64, p->status_fd, ptr(status_text), sizeof status_text - 1, 0);
+		n = call4(SYS_pread64, fd, ptr(status_text), sizeof status_text - 1, 0);
 	while (n == -EINTR);
 	if (n <= 0)
 		return n ? n : -EIO;
@@ -298,33 +301,214 @@ static long signals(uint64_t ignored, int each, int *at)
 	return 0;
 }
 
-static void set_number(char *at, uint64_t v)
-{
-	struct message m = {.len = 0};
-	put_number(&m, v, 10, 0);
-	m.text[m.len] = 0;
-	memcpy(at, m.text, m.len + 1);
-}
+// ---- a user namespace, user_namespaces(7)
 
-// fork_init makes the rest of the rows run in a child. The parent becomes the
-// waiter of the constructor below, in the same process, by executing itself.
-// a: the descriptor of the own executable, the waiter's argv and environment,
-// where the child's number stands in that environment, and where it stands in
-// the child's (LISTEN_PID=), or 0.
-static long fork_init(struct hr_program *p, const struct hr_row *r)
+enum { NAME = 64 };
+static char user_namespace_name[NAME]; // "user:[4026532177]", once there is one
+
+// name_of reads the name of a namespace. 0, or a negative errno.
+static long name_of(int dir, const char *path, char *name)
 {
-	long pid = call(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
-	if (pid < 0)
-		return pid;
-	if (pid == 0) {
-		if (r->a[4])
-			set_number(p->blob + r->a[4], (uint64_t)call0(SYS_getpid));
+	memset(name, POISON, NAME);
+	long n = call4(SYS_readlinkat, dir, ptr(path), ptr(name), NAME - 1);
+	if (n > 0 && n < NAME && name[n - 1] == ']') {
+		name[n] = 0;
 		return 0;
 	}
-	set_number(p->blob + r->a[3], (uint64_t)pid);
-	long e = call(SYS_execveat, r->a[0], ptr(""), ptr(p->blob + r->a[1]), ptr(p->blob + r->a[2]), AT_EMPTY_PATH, 0);
-	call2(SYS_kill, pid, SIGKILL);
-	return e;
+	return n < 0 ? n : -EIO;
+}
+
+// open_in opens below a verified directory. The number of a standard descriptor
+// is a lie, and what is written there would be the daemon's output.
+static long open_in(int dir, const char *path, int flags)
+{
+	long fd = call4(SYS_openat, dir, ptr(path), flags | O_CLOEXEC, 0);
+	return fd >= 0 && fd < 3 ? -EIO : fd;
+}
+
+// read_pipe is read(2), until there is something, or nobody writes any more.
+static long read_pipe(int fd, char *buf, size_t size)
+{
+	long n;
+	do
+		n = call3(SYS_read, fd, ptr(buf), size);
+	while (n == -EINTR);
+	return n;
+}
+
+enum { MAP_FILES = 3 };
+static const char *const map_files[MAP_FILES] = {"setgroups", "uid_map", "gid_map"};
+
+// write_maps is the helper of a user namespace. It stays outside, where it has the
+// right to, waits for the word, writes, and ends with an errno. *at tells how far it
+// came: twice the file, and one more once that is open.
+static void __attribute__((noreturn)) write_maps(int self, int word, const char *const *texts, volatile int *at)
+{
+	char c;
+	if (read_pipe(word, &c, 1) != 1)
+		leave(ESRCH); // nobody is there any more who would need maps
+	for (int i = 0; i < MAP_FILES; i++) {
+		if (!texts[i])
+			continue;
+		*at = 2 * i;
+		long fd = open_in(self, map_files[i], O_WRONLY);
+		if (fd < 0)
+			leave((int)-fd);
+		*at = 2 * i + 1;
+		long n = call3(SYS_write, fd, ptr(texts[i]), strlen(texts[i])); // whole: a map is written once
+		if (n != (long)strlen(texts[i]))
+			leave(n < 0 ? (int)-n : EIO);
+		call1(SYS_close, fd);
+	}
+	leave(0);
+}
+
+static const char blanks[] = " \n";
+
+// same_words compares two texts but for the blanks, with which the kernel aligns.
+static int same_words(const char *a, const char *b)
+{
+	for (;;) {
+		a += strspn(a, blanks), b += strspn(b, blanks);
+		size_t n = strcspn(a, blanks);
+		if (n != strcspn(b, blanks) || memcmp(a, b, n))
+			return 0;
+		if (!n)
+			return 1;
+		a += n, b += n;
+	}
+}
+
+static void put_words(struct message *m, const char *s)
+{
+	put(m, "\"");
+	for (s += strspn(s, blanks); *s;) {
+		for (; *s && !strchr(blanks, *s) && m->len < sizeof m->text - 1; s++)
+			m->text[m->len++] = *s;
+		s += strcspn(s, blanks);
+		s += strspn(s, blanks);
+		put(m, *s ? " " : "");
+	}
+	put(m, "\"");
+}
+
+// because ends a message with the reason. It is -1, as the answer of who gives up.
+static int because(struct message *m, const char *act, long r)
+{
+	put(m, act);
+	put_errno(m, (int)-r);
+	return -1;
+}
+
+// read_maps compares what stands in the files with what was to be written. 0, or
+// -1 and the reason in m.
+static int read_maps(int self, const char *const *texts, struct message *m)
+{
+	char got[4096];
+	for (int i = 0; i < MAP_FILES; i++) {
+		if (!texts[i])
+			continue;
+		memset(got, POISON, sizeof got);
+		long fd = open_in(self, map_files[i], O_RDONLY), n = fd;
+		if (fd >= 0) {
+			n = call3(SYS_read, fd, ptr(got), sizeof got - 1);
+			call1(SYS_close, fd);
+		}
+		if (n <= 0 || n >= (long)sizeof got) {
+			put(m, map_files[i]);
+			return because(m, fd < 0 ? ": open: " : ": read: ", n < 0 ? n : -EIO);
+		}
+		got[n] = 0;
+		if (same_words(got, texts[i]))
+			continue;
+		put(m, map_files[i]);
+		put(m, ": read back ");
+		put_words(m, got);
+		put(m, ", want ");
+		put_words(m, texts[i]);
+		return -1;
+	}
+	return 0;
+}
+
+// user_namespace puts the process, which has one thread, into a new user
+// namespace with these maps, and reads all of it back. self is the own directory
+// in /proc. 0, or -1 and the reason in m; then the process must end.
+static int user_namespace(int self, const char *uid_map, const char *gid_map, int deny, struct message *m)
+{
+	const char *const texts[MAP_FILES] = {deny ? "deny" : 0, uid_map, gid_map};
+	char before[NAME];
+	int word[2] = {-1, -1}, state = -1, same = 0;
+	long r = name_of(self, "ns/user", before), helper, ended;
+	if (r)
+		return because(m, "readlinkat: ", r);
+	r = call(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, (uint64_t)-1, 0);
+	if (r < 0)
+		return because(m, "mmap: ", r);
+	volatile int *at = (int *)(uintptr_t)r;
+	if ((r = call2(SYS_pipe2, ptr(word), O_CLOEXEC)))
+		return because(m, "pipe2: ", r);
+	// No signal at its end: where SIGCHLD is ignored, the status would be lost.
+	helper = call(SYS_clone, 0, 0, 0, 0, 0, 0);
+	if (helper < 0)
+		return because(m, "clone: ", helper);
+	if (helper == 0) {
+		call1(SYS_close, word[1]);
+		write_maps(self, word[0], texts, at);
+	}
+	const char *act = "unshare(CLONE_NEWUSER): ";
+	r = call1(SYS_unshare, CLONE_NEWUSER);
+	if (!r) {
+		act = "readlinkat: ";
+		r = name_of(self, "ns/user", user_namespace_name);
+		same = !r && !strcmp(before, user_namespace_name);
+	}
+	if (!r && !same) {
+		act = "write: ";
+		r = call3(SYS_write, word[1], ptr(""), 1);
+		r = r == 1 ? 0 : r < 0 ? r : -EIO;
+	}
+	if (r || same)
+		call2(SYS_kill, helper, SIGKILL);
+	do
+		ended = call4(SYS_wait4, helper, ptr(&state), __WALL, 0);
+	while (ended == -EINTR);
+	call1(SYS_close, word[0]);
+	call1(SYS_close, word[1]);
+	if (same) {
+		put(m, "unshare(CLONE_NEWUSER): read back the same namespace as before");
+		return -1;
+	}
+	if (r)
+		return because(m, act, r);
+	if (ended != helper)
+		return because(m, "wait4: ", ended < 0 ? ended : -EIO);
+	if (!WIFEXITED(state)) {
+		put(m, "who writes the maps was killed");
+		return -1;
+	}
+	if (WEXITSTATUS(state)) {
+		put(m, map_files[*at / 2 % MAP_FILES]);
+		return because(m, *at & 1 ? ": write: " : ": open: ", -WEXITSTATUS(state));
+	}
+	call2(SYS_munmap, ptr(at), 4096);
+	return read_maps(self, texts, m);
+}
+
+// same_user_namespace shows that the process is still where user_namespace put it.
+static int same_user_namespace(int self, struct message *m)
+{
+	char now[NAME];
+	long r = name_of(self, "ns/user", now);
+	if (r)
+		return because(m, "readlinkat: ", r);
+	if (!strcmp(now, user_namespace_name))
+		return 0;
+	put(m, "read back ");
+	put(m, now);
+	put(m, ", want ");
+	put(m, *user_namespace_name ? user_namespace_name : "a new one");
+	return -1;
 }
 
 static void __attribute__((noreturn)) run(struct hr_program *p)
@@ -378,7 +562,7 @@ static void __attribute__((noreturn)) run(struct hr_program *p)
 			fail(p, r, &m);
 		case HR_STATUS:
 			made = SYS_pread64;
-			got = status(p);
+			got = status(p->status_fd);
 			bad = got < 0;
 			break;
 		case HR_LINE: {
@@ -403,11 +587,12 @@ static void __attribute__((noreturn)) run(struct hr_program *p)
 			got = signals(a[0], a[1] || p->status_fd < 0, &at);
 			bad = got != 0;
 			break;
-		case HR_FORK:
-			made = SYS_clone;
-			got = fork_init(p, r);
-			bad = got != 0;
-			break;
+		case HR_USERNS: // never waived, and no EPERM passes: between two namespaces nothing goes on
+			subject(p, r, &m);
+			if (a[4] ? same_user_namespace((int)a[0], &m)
+				 : user_namespace((int)a[0], (char *)(uintptr_t)a[1], (char *)(uintptr_t)a[2], (int)a[3], &m))
+				fail(p, r, &m);
+			continue;
 		default:
 			got = -ENOSYS;
 			bad = 1;
@@ -483,7 +668,16 @@ static int hide(char *const *env, char from, char to)
 	return n;
 }
 
-void hr_unhide(void) { hide(environ, 1, 'G'); }
+// Where HARDRUN_AGAIN stands. It is the last, and stays until the Go runtime has
+// looked behind the environment for what the kernel put there.
+static char **again_variable;
+
+void hr_unhide(void)
+{
+	hide(environ, 1, 'G');
+	if (again_variable)
+		*again_variable = 0;
+}
 
 char **hr_environ(void) { return environ; }
 
@@ -496,15 +690,29 @@ int hr_unpin(void)
 	return (int)call3(SYS_sched_setaffinity, 0, hr_snapshot.affinity_bytes, ptr(hr_snapshot.affinity));
 }
 
-static void __attribute__((noreturn)) refuse(int status, const char *a, const char *b)
+static void __attribute__((noreturn)) say_and_leave(int status, struct message *m)
 {
 	struct hr_program p = {.log_fd = 2, .syslog_fd = -1};
+	emit(&p, m);
+	leave(status);
+}
+
+static void __attribute__((noreturn)) refuse(int status, const char *a, const char *b)
+{
 	struct message m = {.len = 0};
 	put(&m, "hardrun: ");
 	put(&m, a);
 	put(&m, b);
-	emit(&p, &m);
-	leave(status);
+	say_and_leave(status, &m);
+}
+
+static void __attribute__((noreturn)) refuse_errno(int status, const char *stage, const char *act, long r)
+{
+	struct message m = {.len = 0};
+	put(&m, "hardrun: ");
+	put(&m, stage);
+	because(&m, act, r);
+	say_and_leave(status, &m);
 }
 
 // The Go runtime starts about five threads, and reserves address space; where
@@ -575,23 +783,50 @@ static void limits(void)
 	s->raised |= 1u << LIMIT_NOFILE;
 }
 
-// The waiter of --init: reaps every child, forwards every signal to the one
-// that matters, and ends as that one ends. It runs here, before the Go runtime,
-// and so is one thread of some 300 KiB.
-static void __attribute__((noreturn)) wait_for(long child)
+// ---- the parent that waits
+
+enum fate { HEARD, LOST, WAITS };
+
+// fate is what becomes of a signal at the child that is PID 1 of a namespace. What
+// it neither handles, ignores nor blocks is thrown away by the kernel, and nobody
+// ends, pid_namespaces(7). Without the child's status text nothing is known.
+static enum fate fate(int status_fd, int signal, int sent)
+{
+	static const char *const keys[] = {"\nSigBlk:\t", "\nShdPnd:\t", "\nSigCgt:\t", "\nSigIgn:\t"};
+	int is[4] = {0};
+	switch (signal) { // what does not end a process that does nothing about it, signal(7)
+	case SIGCHLD: case SIGCONT: case SIGSTOP: case SIGTSTP: case SIGTTIN: case SIGTTOU: case SIGURG: case SIGWINCH:
+		return HEARD;
+	}
+	if (status(status_fd) < 0)
+		return HEARD;
+	for (int i = 0; i < 4; i++) {
+		const char *line = find_line(keys[i]);
+		// Sixteen digits, the lowest four signals in the last.
+		char c = line && strspn(line, "0123456789abcdef") == 16 ? line[15 - (signal - 1) / 4] : 0;
+		if (!c)
+			return HEARD;
+		is[i] = (c <= '9' ? c - '0' : c - 'a' + 10) >> (signal - 1) % 4 & 1;
+	}
+	if (is[0])
+		return sent && !is[1] ? HEARD : WAITS;
+	return is[2] || is[3] ? HEARD : LOST;
+}
+
+// wait_for is the parent of --init and of a PID namespace: it reaps every child,
+// forwards every signal to the one that matters, and ends as that one ends. It
+// runs here, before the Go runtime, and so is one thread of some 300 KiB.
+// status_fd is the status text of a child that is PID 1 of a namespace, or -1; by
+// ready the child hears that it may go on.
+static void __attribute__((noreturn)) wait_for(long child, int status_fd, int ready)
 {
 	struct { uint32_t version; int pid; } head = {0x20080522, 0};
 	struct { uint32_t effective, permitted, inheritable; } caps[2] = {{0}}, none[2] = {{0}};
-	uint64_t all = ~0ull;
-	struct kernel_sigaction standard = {.handler = SIG_DFL};
-	long r, pid;
-	int ended = 0, code = 0;
+	uint64_t all = ~0ull, waiting = 0;
+	long r, pid, nap = 0;
+	int ended = 0, code = 0, killed = 0;
 
-	call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&all), 0, 8);
-	call4(SYS_rt_sigaction, SIGCHLD, ptr(&standard), 0, 8);
-	if (call3(SYS_close_range, 3, ~0u, 0) == -ENOSYS) // Linux before 5.9
-		for (int fd = 3; fd < 4096; fd++)
-			call1(SYS_close, fd);
+	call2(SYS_prctl, 15 /* PR_SET_NAME */, ptr("hardrun"));
 	r = call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0);
 	if (!r)
 		r = call(SYS_prctl, 36 /* PR_SET_CHILD_SUBREAPER */, 1, 0, 0, 0, 0);
@@ -609,36 +844,236 @@ static void __attribute__((noreturn)) wait_for(long child)
 		call2(SYS_kill, child, SIGKILL);
 		refuse(218, "init: the parent could not give up its privileges", "");
 	}
+	call3(SYS_write, ready, ptr(""), 1); // a child that does not get this sees the pipe closed, and ends
+	if (status_fd > 3)
+		status_fd = call3(SYS_dup3, status_fd, 3, O_CLOEXEC) == 3 ? 3 : -1;
+	const int first = status_fd == 3 ? 4 : 3;
+	if (call3(SYS_close_range, first, ~0u, 0) == -ENOSYS) // Linux before 5.9
+		for (int fd = first; fd < 4096; fd++)
+			call1(SYS_close, fd);
 	for (;;) {
 		int state;
 		while ((pid = call4(SYS_wait4, -1, ptr(&state), WNOHANG, 0)) > 0)
 			if (pid == child) {
 				ended = 1;
-				code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+				code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + (killed ? killed : WTERMSIG(state));
 			}
 		if (ended || pid == -ECHILD)
 			leave(ended ? code : 255);
-		int info[32] = {0}; // siginfo_t: si_signo, si_errno, si_code
-		r = call4(SYS_rt_sigtimedwait, ptr(&all), ptr(info), 0, 8);
-		// What a key of the terminal sends goes to its whole foreground group: the
-		// child has it already, unless it chose to be in another.
-		int typed = info[2] == SI_KERNEL && (r == SIGINT || r == SIGQUIT || r == SIGTSTP || r == SIGWINCH);
-		if (r > 0 && r != SIGCHLD && !typed)
-			call2(SYS_kill, child, r);
+		int info[32] = {0}, was = killed; // siginfo_t: si_signo, si_errno, si_code
+		struct timespec time = {nap / 1000, nap % 1000 * 1000000};
+		r = call4(SYS_rt_sigtimedwait, ptr(&all), ptr(info), nap ? ptr(&time) : 0, 8);
+		for (int s = 1; waiting && s <= 64; s++)
+			if (waiting >> (s - 1) & 1) {
+				enum fate f = fate(status_fd, s, 1);
+				if (f != WAITS)
+					waiting ^= 1ull << (s - 1);
+				if (f == LOST)
+					killed = s;
+			}
+		if (r > 0 && r != SIGCHLD) {
+			// What a key of the terminal sends goes to its whole foreground group: the
+			// child has it already, unless it chose to be in another.
+			int typed = info[2] == SI_KERNEL && (r == SIGINT || r == SIGQUIT || r == SIGTSTP || r == SIGWINCH);
+			int reaches = !typed || call1(SYS_getpgid, child) == call1(SYS_getpgid, 0);
+			// Looked at before it is sent: a handler may put the default back.
+			enum fate f = reaches ? fate(status_fd, (int)r, 0) : HEARD;
+			if (!typed)
+				call2(SYS_kill, child, r);
+			if (f == WAITS)
+				waiting |= 1ull << (r - 1), nap = 0;
+			if (f == LOST)
+				killed = (int)r;
+		}
+		if (killed && !was)
+			call2(SYS_kill, child, SIGKILL);
+		nap = !waiting || killed ? 0 : nap ? nap < 512 ? 2 * nap : 1000 : 1;
 	}
 }
 
+// number is that of a descriptor, or -1.
 static long number(const char *s)
 {
 	long n = 0;
+	const char *start = s;
 	for (; *s >= '0' && *s <= '9' && n < 1l << 31; s++)
 		n = n * 10 + *s - '0';
-	return *s ? -1 : n;
+	return *s || s == start || n >= 1l << 31 ? -1 : n;
+}
+
+// ---- starting again
+
+// inherited is what an earlier hardrun of this very process left for this one, or
+// 0. Only hardrun itself can have made it: a file that lies in memory, that nobody
+// can change any more, with the number of this process. Whatever else the variable
+// stands for is refused, and never acted upon.
+static struct hr_again *inherited(void)
+{
+	static const char marker[] = "HARDRUN_AGAIN=", forged[] = "HARDRUN_AGAIN= is in the environment, and is not of hardrun's making: unset it";
+	enum { SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, MOST = 64 << 20 };
+	char **at = 0, **e = environ;
+	for (; *e; e++)
+		if (!strncmp(*e, marker, sizeof marker - 1)) {
+			if (at)
+				refuse(64, forged, "");
+			at = e;
+		}
+	if (!at)
+		return 0;
+	long fd = number(*at + sizeof marker - 1);
+	if (at + 1 != e || fd < 3)
+		refuse(64, forged, "");
+	long seals = call3(SYS_fcntl, fd, F_GET_SEALS, 0);
+	struct stat st;
+	memset(&st, POISON, sizeof st);
+	if (seals < 0 || (seals & SEALS) != SEALS || call2(SYS_fstat, fd, ptr(&st)) || st.st_size < (off_t)sizeof(struct hr_again) || st.st_size > MOST)
+		refuse(64, forged, "");
+	long r = call(SYS_mmap, 0, (uint64_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, (uint64_t)fd, 0);
+	if (r < 0 && r > -4096)
+		refuse_errno(226, "start again: ", "mmap: ", r);
+	struct hr_again *h = (void *)(uintptr_t)r;
+	if (h->magic != HR_AGAIN_MAGIC || h->size != (uint64_t)st.st_size || h->pid != call0(SYS_getpid))
+		refuse(64, forged, "");
+	uint64_t need = sizeof *h + h->nrows * sizeof(struct hr_row) + (h->nkept + (uint64_t)h->nrelocs) * 4 + h->nblob + h->nuid + h->ngid;
+	const char *end = (char *)h + h->size;
+	int rows = h->form == HR_AGAIN_ROWS && h->nrows && need <= h->size && (h->size - h->nblob) % 8 == 0;
+	int start = h->form == HR_AGAIN_START && need == h->size && (!h->nuid || !end[-1 - (long)h->ngid]) && (!h->ngid || !end[-1]);
+	if (!rows && !start)
+		refuse(64, forged, "");
+	if ((r = call1(SYS_close, fd)))
+		refuse_errno(226, "start again: ", "close: ", r);
+	again_variable = at;
+	return h;
+}
+
+// run_again works off the rows that this process wrote when it had several
+// threads. What it kept open for that is marked again to be closed by execve(2).
+static void __attribute__((noreturn)) run_again(struct hr_again *h)
+{
+	struct hr_row *rows = (void *)(h + 1);
+	int32_t *kept = (void *)(rows + h->nrows);
+	struct hr_program p = {rows, (char *)h + h->size - h->nblob, (uint32_t *)(kept + h->nkept), h->nrows, h->nrelocs,
+			       h->status_fd, h->log_fd, h->syslog_fd, h->syslog_head};
+	long r = call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0);
+	for (uint32_t i = 0; i < h->nkept && !r; i++)
+		r = call3(SYS_fcntl, kept[i], F_SETFD, FD_CLOEXEC);
+	if (r) {
+		struct message m = {.len = 0};
+		because(&m, "hardrun: start again: the descriptors: ", r);
+		emit(&p, &m);
+		leave(226);
+	}
+	run(&p);
+}
+
+// fork_off makes all that follows run in a child, and the parent its waiter. It is
+// the fork of the C library: the child goes on, and must know its own number.
+static void fork_off(int proc, int pidns)
+{
+	const char *const stage = pidns ? "PID namespace: " : "init: ";
+	const int code = pidns ? 226 : 203;
+	struct kernel_sigaction standard = {.handler = SIG_DFL}, given = {.handler = (void *)-1};
+	char was[NAME], is[NAME], path[NAME];
+	int up[2] = {-1, -1}, down[2] = {-1, -1}, death = 0;
+	const char *act = "readlinkat: ";
+	long r = name_of(proc, "self/ns/pid", was);
+	if (!r) {
+		act = "rt_sigaction: ";
+		r = call4(SYS_rt_sigaction, SIGCHLD, ptr(&standard), ptr(&given), 8);
+		if (!r && given.handler != (void *)SIG_IGN && given.handler != (void *)SIG_DFL)
+			r = -EIO;
+	}
+	if (!r) {
+		act = "pipe2: ";
+		r = call2(SYS_pipe2, ptr(up), O_CLOEXEC);
+		if (!r)
+			r = call2(SYS_pipe2, ptr(down), O_CLOEXEC);
+	}
+	if (!r && pidns) {
+		act = "unshare(CLONE_NEWPID): ";
+		r = call1(SYS_unshare, CLONE_NEWPID);
+	}
+	if (r)
+		refuse_errno(code, stage, act, r);
+	long pid = fork();
+	if (pid < 0)
+		refuse_errno(code, stage, "fork: ", -errno);
+	if (pid > 0) {
+		// The child knows its number in this /proc, which may be that of another
+		// namespace than the own.
+		call1(SYS_close, up[1]);
+		call1(SYS_close, down[0]);
+		r = read_pipe(up[0], path, sizeof path - sizeof "/status");
+		if (r > 0 && pidns) {
+			memcpy(path + r, "/status", sizeof "/status");
+			r = open_in(proc, path, O_RDONLY);
+		}
+		wait_for(pid, r >= 3 && pidns ? (int)r : -1, down[1]);
+	}
+	call1(SYS_close, up[0]);
+	call1(SYS_close, down[1]);
+	if (pidns) {
+		if ((r = name_of(proc, "self/ns/pid", is)))
+			refuse_errno(code, stage, "readlinkat: ", r);
+		if (call0(SYS_getpid) != 1 || !strcmp(was, is))
+			refuse(code, stage, "unshare(CLONE_NEWPID): read back the same namespace as before");
+		// Who kills the parent means the daemon.
+		r = call2(SYS_prctl, 1 /* PR_SET_PDEATHSIG */, SIGKILL);
+		if (!r)
+			r = call2(SYS_prctl, 2 /* PR_GET_PDEATHSIG */, ptr(&death));
+		if (r || death != SIGKILL)
+			refuse_errno(code, stage, "prctl(PR_SET_PDEATHSIG): ", r ? r : -EIO);
+	}
+	r = call4(SYS_readlinkat, proc, ptr("self"), ptr(path), sizeof path);
+	// Nothing is done before the parent has given up what it can do; SIGPIPE is blocked.
+	if (r <= 0 || call3(SYS_write, up[1], ptr(path), r) != r || read_pipe(down[0], path, 1) != 1)
+		refuse(code, stage, "the parent is gone");
+	call1(SYS_close, up[1]);
+	call1(SYS_close, down[0]);
+	if ((r = call4(SYS_rt_sigaction, SIGCHLD, ptr(&given), 0, 8)))
+		refuse_errno(code, stage, "rt_sigaction: ", r);
+}
+
+// start_again does what only a process of one thread can, or should, do; then this
+// start goes on as any other.
+static void start_again(struct hr_again *h, int root)
+{
+	uint64_t all = ~0ull, mask;
+	memset(&mask, POISON, sizeof mask);
+	long r = call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&all), ptr(&mask), 8);
+	if (r || mask >> (SIGKILL - 1) & 1)
+		refuse_errno(207, "start again: ", "rt_sigprocmask: ", r ? r : -EIO);
+	if (h->flags & HR_AGAIN_PIDNS && h->flags & HR_AGAIN_PIDFIRST)
+		fork_off(h->proc_fd, 1);
+	if (h->flags & HR_AGAIN_USERNS) {
+		struct message m = {.len = 0};
+		long self = open_in(h->proc_fd, "self", O_PATH | O_DIRECTORY);
+		if (self < 0)
+			refuse_errno(217, "user namespace: ", "/proc/self: ", self);
+		put(&m, "hardrun: user namespace: ");
+		const char *uid_map = (char *)(h + 1), *gid_map = uid_map + h->nuid;
+		if (!h->nuid || !h->ngid || user_namespace((int)self, uid_map, gid_map, h->flags & HR_AGAIN_DENY, &m))
+			say_and_leave(217, &m);
+		call1(SYS_close, self);
+	}
+	if (h->flags & HR_AGAIN_PIDNS && !(h->flags & HR_AGAIN_PIDFIRST))
+		fork_off(h->proc_fd, 1);
+	else if (h->flags & HR_AGAIN_INIT && !(h->flags & HR_AGAIN_PIDNS))
+		fork_off(h->proc_fd, 0);
+	// From here on another process of root's must not get hold of this one. Of an
+	// unprivileged start it could anyway, as the user owns the namespace.
+	if (root && h->flags & (HR_AGAIN_USERNS | HR_AGAIN_PIDNS) && (r = call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0)))
+		refuse_errno(226, "start again: ", "prctl(PR_SET_DUMPABLE): ", r);
+	hr_snapshot.again_flags = h->flags;
+	hr_snapshot.starter = h->pid;
+	if ((r = call1(SYS_close, h->proc_fd)) || (r = call2(SYS_munmap, ptr(h), h->size)))
+		refuse_errno(226, "start again: ", "close: ", r);
+	if ((r = call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&mask), 0, 8)))
+		refuse_errno(207, "start again: ", "rt_sigprocmask: ", r);
 }
 
 static void __attribute__((constructor)) before_go(void)
 {
-	static const char marker[] = "HARDRUN_WAIT=";
 	struct hr_snapshot *s = &hr_snapshot;
 	long n;
 	uint32_t u[3] = {1, 2, 3}, g[3] = {1, 2, 3}; // three that differ: a call that lies is caught
@@ -647,17 +1082,17 @@ static void __attribute__((constructor)) before_go(void)
 		refuse(64, "cannot read the own user and group ids", "");
 	if (getauxval(AT_SECURE) || u[0] != u[1] || u[1] != u[2] || g[0] != g[1] || g[1] != g[2])
 		refuse(64, "refuses to run setuid, setgid or with file capabilities: it is to be started by root, not to make root", "");
-	if (environ[0] && !environ[1] && !strncmp(environ[0], marker, sizeof marker - 1)) {
-		long child = number(environ[0] + sizeof marker - 1);
-		if (child > 1)
-			wait_for(child);
-	}
+	struct hr_again *again = inherited();
+	if (again && again->form == HR_AGAIN_ROWS)
+		run_again(again);
 	for (int fd = 0; fd < 3; fd++)
 		if (call3(SYS_fcntl, fd, F_GETFD, 0) == -EBADF)
 			s->closed |= 1u << fd;
 	for (int fd = 0; fd < 3; fd++)
 		if (s->closed >> fd & 1 && call4(SYS_openat, AT_FDCWD, ptr("/dev/null"), O_RDWR, 0) != fd)
 			refuse(209, "a standard descriptor is closed, and /dev/null cannot be opened in its place", "");
+	if (again)
+		start_again(again, !u[1]);
 	for (int fd = 0; fd < 3; fd++) {
 		struct stat st;
 		memset(&st, POISON, sizeof st);

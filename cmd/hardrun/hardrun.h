@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-enum { HR_EQUAL, HR_AT_LEAST, HR_DIFFERS, HR_POISON, HR_SAME, HR_STATUS, HR_LINE, HR_SIGNALS, HR_FORK, HR_LAST };
+enum { HR_EQUAL, HR_AT_LEAST, HR_DIFFERS, HR_POISON, HR_SAME, HR_STATUS, HR_LINE, HR_SIGNALS, HR_USERNS, HR_LAST };
 enum { HR_TOLERATE = 1, HR_WEAK = 2, HR_WAIVABLE = 4, HR_OPTIONAL = 8 };
 enum { HR_FORM_BYTES, HR_FORM_UINT32S, HR_FORM_HEX64S, HR_FORM_TEXT };
 
@@ -42,6 +42,29 @@ struct hr_snapshot {
 	uint8_t closed;                // bit n: descriptor n (0, 1, 2) was closed
 	uint8_t pinned;                // the process was pinned to one CPU
 	uint32_t raised;               // bit n: the soft limit n was raised for the Go runtime
+	uint32_t again_flags;          // HR_AGAIN_: what was done before this second start
+	int32_t starter;               // the PID of the first start; 0 in the first
+};
+
+// What hardrun hands to itself over execve(2), in a sealed memfd that the
+// variable HARDRUN_AGAIN names. Behind it lie, without gaps, the rows, the kept
+// descriptors, the relocations, and at the end the blob; or the two maps.
+enum { HR_AGAIN_ROWS = 1, HR_AGAIN_START = 2 };
+enum { HR_AGAIN_USERNS = 1, HR_AGAIN_PIDNS = 2, HR_AGAIN_INIT = 4, HR_AGAIN_PIDFIRST = 8, HR_AGAIN_DENY = 16 };
+#define HR_AGAIN_MAGIC 0x316e696167617268ull
+
+struct hr_again {
+	uint64_t magic;
+	uint32_t size;      // of the whole
+	uint32_t form;      // HR_AGAIN_ROWS or HR_AGAIN_START
+	uint32_t flags;     // START: what is to be done, HR_AGAIN_USERNS …
+	int32_t pid;        // of the process that wrote this, and that alone may act on it
+	int32_t proc_fd;    // START: the verified /proc
+	int32_t status_fd, log_fd, syslog_fd;
+	uint32_t syslog_head;
+	uint32_t nrows, nkept, nrelocs, nblob;
+	uint32_t nuid, ngid; // START: the sizes of the maps, with their NUL
+	uint32_t unused;
 };
 
 extern struct hr_snapshot hr_snapshot;

@@ -34,9 +34,6 @@ func launch(args []string) int {
 		say("--log: " + launcher.Reason(err))
 		return launcher.ExitFDs
 	}
-	if in.policy.Init.V {
-		return becomeInit(thread, in)
-	}
 	env, err := launcher.Gather(&in.policy, "launch", in.command, thread.Snapshot)
 	if err != nil {
 		say("before the first step: " + launcher.Reason(err))
@@ -46,6 +43,9 @@ func launch(args []string) int {
 	if len(plan.Refused) > 0 {
 		return refusals(plan.Refused)
 	}
+	if plan.Start != nil {
+		return startAgain(thread, plan)
+	}
 	for i := range plan.Waived {
 		say("waived " + plan.Waived[i].Error())
 	}
@@ -53,6 +53,11 @@ func launch(args []string) int {
 	if err == nil {
 		err = sealed.Exec()
 	}
+	return failed(err)
+}
+
+// failed says which step failed, and is its exit status.
+func failed(err error) int {
 	say(err.Error())
 	var step *launcher.Error
 	if errors.As(err, &step) {

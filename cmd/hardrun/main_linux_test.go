@@ -23,8 +23,13 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "RLIMIT_NOFILE:", err)
 		os.Exit(1)
 	}
-	if len(os.Args) == 3 && os.Args[1] == rowsWord {
-		runRows(os.Args[2])
+	runChild(os.Args[1:])
+	code := m.Run()
+	if dir, _ := program(); dir != "" {
+		if err := os.RemoveAll(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
 	}
-	os.Exit(m.Run())
+	os.Exit(code)
 }

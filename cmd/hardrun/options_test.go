@@ -45,7 +45,7 @@ func TestParse(t *testing.T) {
 		{"--caps=none --caps=chown,kill daemon", "X-Hardrun-Caps=cap_chown cap_kill", "daemon"},
 		{"--env=A=b=c daemon", "Environment=A=b=c", "daemon"},
 		{"--umask 027 daemon", "UMask=0027", "daemon"},
-		{"--private-network daemon", "not applied PrivateNetwork=yes", "daemon"},
+		{"--private-network daemon", "PrivateNetwork=yes", "daemon"},
 		{"--user=x plan", "User=x", "plan"}, // a subcommand word behind an option is a program
 		{"- x", "", "- x"},
 		{"--user=www", "User=www", ""},

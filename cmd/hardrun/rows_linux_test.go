@@ -3,10 +3,8 @@
 package main
 
 import (
-	"errors"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 
 	"github.com/hardrun/hardrun/row"
@@ -163,7 +161,7 @@ var rowCases = []struct {
 }
 
 // runRows is the child of TestRows.
-func runRows(name string) {
+func runRows(name string, run func(p *row.Program, status int)) {
 	for _, c := range rowCases {
 		if c.name != name {
 			continue
@@ -179,36 +177,28 @@ func runRows(name string) {
 		p := &row.Program{}
 		c.build(p)
 		echo(p)
-		execute(p, status)
+		run(p, status)
 	}
 	os.Exit(99)
 }
 
 // The executor goes on for the one answer that is wanted, and for nothing else.
 func TestRows(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range rowCases {
-		t.Run(c.name, func(t *testing.T) {
-			cmd := exec.Command(self, rowsWord, c.name)
-			var out, said strings.Builder
-			cmd.Stdout, cmd.Stderr = &out, &said
-			err := cmd.Run()
-			var exit *exec.ExitError
-			if err != nil && !errors.As(err, &exit) {
-				t.Fatal(err)
-			}
-			if got := cmd.ProcessState.ExitCode(); got != c.code {
-				t.Errorf("status %d, want %d", got, c.code)
-			}
-			if said.String() != c.said {
-				t.Errorf("said %q, want %q", said.String(), c.said)
-			}
-			if ran := out.String() == "ran\n"; ran != (c.code == 0) {
-				t.Errorf("ran: %v", ran)
-			}
-		})
+		t.Run(c.name, func(t *testing.T) { testRows(t, rowsWord, c.name, c.code, c.said) })
+	}
+}
+
+// testRows holds what becomes of rows that are run in a child.
+func testRows(t *testing.T, word, name string, code int, said string) {
+	r := runs(t, as(exec.Command(binary(t), word, name), uint32(os.Getuid())))
+	if r.code != code {
+		t.Errorf("status %d, want %d", r.code, code)
+	}
+	if r.said != said {
+		t.Errorf("said %q, want %q", r.said, said)
+	}
+	if ran := r.out == "ran\n"; ran != (code == 0) {
+		t.Errorf("ran: %v", ran)
 	}
 }

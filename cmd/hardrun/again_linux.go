@@ -1,0 +1,246 @@
+//go:build linux && cgo
+
+package main
+
+// #include "hardrun.h"
+import "C"
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strconv"
+	"unsafe"
+
+	"github.com/hardrun/hardrun/launcher"
+	"github.com/hardrun/hardrun/ns"
+	"github.com/hardrun/hardrun/process"
+	"github.com/hardrun/hardrun/row"
+	"golang.org/x/sys/unix"
+)
+
+// A user namespace can be made and joined only by a process of one thread,
+// unshare(2), setns(2), and the Go runtime has several. So hardrun executes itself,
+// with the same PID, and its constructor does it. What the constructor needs to know
+// lies in a sealed memfd (memfd_create(2)): nobody can change it on the way, and by
+// its seals and the PID in it the constructor knows that it is hardrun's own.
+
+// againVariable names the descriptor of the memfd. It never reaches the daemon.
+const againVariable = "HARDRUN_AGAIN="
+
+// startAgain starts hardrun from its beginning, with the words, the environment and
+// the state of this start, after the constructor has made what plan.Start asks for.
+// It returns only when that failed.
+func startAgain(t *launcher.Thread, plan *launcher.Plan) int {
+	if err := plan.ApplyBefore(t); err != nil {
+		return failed(err)
+	}
+	return start(t, plan.Start)
+}
+
+// start is startAgain behind what belongs to this start.
+func start(t *launcher.Thread, spec *launcher.Start) int {
+	exit := launcher.ExitNamespace
+	if spec.UserNS == nil && !spec.PIDNS {
+		exit = launcher.ExitExec
+	}
+	proc, err := openProc()
+	if err != nil {
+		return notAgain(err, exit)
+	}
+	exe, err := openExe(proc, "self/exe")
+	if err != nil {
+		return notAgain(err, exit)
+	}
+	head := C.struct_hr_again{form: C.HR_AGAIN_START, proc_fd: C.int32_t(proc)}
+	var uid, gid []byte
+	if m := spec.UserNS; m != nil {
+		uid, gid = []byte(ns.MapText(m.UID)+"\x00"), []byte(ns.MapText(m.GID)+"\x00")
+		head.nuid, head.ngid = C.uint32_t(len(uid)), C.uint32_t(len(gid))
+		head.flags |= C.HR_AGAIN_USERNS
+		if m.DenySetgroups {
+			head.flags |= C.HR_AGAIN_DENY
+		}
+	}
+	for flag, on := range map[C.uint32_t]bool{C.HR_AGAIN_PIDNS: spec.PIDNS, C.HR_AGAIN_PIDFIRST: spec.PIDFirst, C.HR_AGAIN_INIT: spec.Init} {
+		if on {
+			head.flags |= flag
+		}
+	}
+	fd, err := handOver(&head, uid, gid)
+	if err != nil {
+		return notAgain(err, exit)
+	}
+	p := &row.Program{}
+	p.Reserve(64, 8<<10)
+	spec.Rows(p)
+	giveBack(p, &t.Snapshot, exit)
+	p.Step(&row.Step{Text: "start again", Exit: uint8(exit)})
+	environ := append(slices.Clone(t.Snapshot.Environ), againVariable+strconv.Itoa(fd))
+	p.Exec(unix.SYS_EXECVEAT, row.Int(exe), p.String("").Arg(), p.Vector(os.Args).Arg(), p.Vector(environ).Arg(), row.Int(unix.AT_EMPTY_PATH))
+	execute(p, -1)
+	return exit
+}
+
+// executeAgain runs the rows in a process of one thread: this one, after it has
+// executed itself. The first of keep is the own directory of a verified /proc. It
+// does not return.
+func executeAgain(p *row.Program, status int, keep []int) {
+	os.Exit(notAgain(rowsAgain(p, status, keep), launcher.ExitNamespace))
+}
+
+func rowsAgain(p *row.Program, status int, keep []int) error {
+	if len(keep) == 0 || keep[0] < 0 {
+		return errors.New("there is no /proc")
+	}
+	exe, err := openExe(keep[0], "exe")
+	if err != nil {
+		return err
+	}
+	kept := make([]int32, 0, 16)
+	for _, fd := range descriptors(p, append([]int{status, log.fd, log.syslog}, keep...)) {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
+			return os.NewSyscallError("fcntl(F_SETFD)", err)
+		}
+		kept = append(kept, int32(fd))
+	}
+	head := C.struct_hr_again{
+		form: C.HR_AGAIN_ROWS, status_fd: C.int32_t(status), log_fd: C.int32_t(log.fd), syslog_fd: C.int32_t(log.syslog),
+		nrows: C.uint32_t(len(p.Rows)), nkept: C.uint32_t(len(kept)), nrelocs: C.uint32_t(len(p.Relocs)),
+	}
+	if log.syslog >= 0 {
+		head.syslog_head = C.uint32_t(p.String(syslogHead()))
+	}
+	head.nblob = C.uint32_t(len(p.Blob))
+	var gap []byte // the blob is aligned to eight
+	if (len(kept)+len(p.Relocs))%2 == 1 {
+		gap = make([]byte, 4)
+	}
+	for len(p.Blob)%8 != 0 {
+		p.Blob = append(p.Blob, 0)
+		head.nblob++
+	}
+	fd, err := handOver(&head, bytesOf(p.Rows), bytesOf(kept), bytesOf(p.Relocs), gap, p.Blob)
+	if err != nil {
+		return err
+	}
+	variable, err := unix.BytePtrFromString(againVariable + strconv.Itoa(fd))
+	if err != nil {
+		return err
+	}
+	argv, environ, empty := [2]*byte{bytePtr("hardrun\x00")}, [2]*byte{variable}, [1]byte{}
+	_, _, errno := unix.RawSyscall6(unix.SYS_EXECVEAT, uintptr(exe), uintptr(unsafe.Pointer(&empty)),
+		uintptr(unsafe.Pointer(&argv)), uintptr(unsafe.Pointer(&environ)), unix.AT_EMPTY_PATH, 0)
+	return os.NewSyscallError("execveat", errno)
+}
+
+// bytePtr is the start of a text that ends in a NUL byte.
+func bytePtr(text string) *byte { return unsafe.StringData(text) }
+
+// descriptors are those of list that are there, and those which the rows will show
+// to be closed by execve(2): each must be open, and its own again, when they run.
+func descriptors(p *row.Program, list []int) []int {
+	for i := range p.Rows {
+		r := &p.Rows[i]
+		if r.Kind == row.Equal && r.NR == unix.SYS_FCNTL && r.A[1] == unix.F_GETFD && r.Want == unix.FD_CLOEXEC {
+			list = append(list, int(r.A[0]))
+		}
+	}
+	slices.Sort(list)
+	list = slices.Compact(list)
+	return slices.DeleteFunc(list, func(fd int) bool { return fd < 3 })
+}
+
+func bytesOf[T any](list []T) []byte {
+	if len(list) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&list[0])), len(list)*int(unsafe.Sizeof(list[0])))
+}
+
+// handOver makes the memfd: the head, and the parts behind it. It stays open over
+// execve(2).
+func handOver(head *C.struct_hr_again, parts ...[]byte) (int, error) {
+	head.magic = C.HR_AGAIN_MAGIC
+	head.pid = C.int32_t(unix.Getpid())
+	parts = append([][]byte{bytesOf(unsafe.Slice(head, 1))}, parts...)
+	for _, b := range parts {
+		head.size += C.uint32_t(len(b))
+	}
+	fd, err := unix.MemfdCreate("hardrun", unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
+	if err == unix.EINVAL { // Linux before 6.3
+		fd, err = unix.MemfdCreate("hardrun", unix.MFD_ALLOW_SEALING)
+	}
+	if err != nil {
+		return -1, os.NewSyscallError("memfd_create", err)
+	}
+	for b := slices.Concat(parts...); len(b) > 0; {
+		n, err := unix.Write(fd, b)
+		if err == nil && n <= 0 {
+			err = unix.EIO
+		}
+		if err != nil && err != unix.EINTR {
+			return -1, os.NewSyscallError("write", err)
+		}
+		b = b[max(n, 0):]
+	}
+	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
+		return -1, os.NewSyscallError("fcntl(F_ADD_SEALS)", err)
+	}
+	return fd, nil
+}
+
+// openProc opens /proc, and shows that it is one. It stays open over execve(2).
+func openProc() (int, error) {
+	const path = "/proc"
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(fd, &fs); err != nil {
+		return -1, &os.PathError{Op: "fstatfs", Path: path, Err: err}
+	}
+	if fs.Type != unix.PROC_SUPER_MAGIC {
+		return -1, errors.New("there is no /proc")
+	}
+	return fd, nil
+}
+
+// openExe opens the file that this process executes, by a descriptor of /proc.
+func openExe(dir int, path string) (int, error) {
+	fd, err := unix.Openat(dir, path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: "/proc/self/exe", Err: err}
+	}
+	return fd, nil
+}
+
+func notAgain(err error, exit int) int {
+	say("start again: " + launcher.Reason(err))
+	return exit
+}
+
+// giveBack restores what the constructor and the Go runtime changed.
+func giveBack(p *row.Program, s *launcher.Snapshot, exit int) {
+	p.Step(&row.Step{Text: "start again: give the state back", Exit: uint8(exit)})
+	for n, l := range s.Limits {
+		step := process.SetLimit{N: n, Limit: l}
+		step.Do(p)
+		step.Check(p)
+	}
+	affinity := process.SetAffinity{CPUs: s.Affinity, Bytes: s.AffinityBytes}
+	affinity.Do(p)
+	affinity.Check(p)
+	if slack := (process.SetTimerSlack{NSec: s.TimerSlack}); slack.NSec != 0 {
+		slack.Do(p)
+		slack.Check(p)
+	}
+	for fd := range 3 {
+		if s.Closed>>fd&1 == 1 {
+			process.CloseStandard{FD: fd}.Do(p)
+		}
+	}
+	process.SetSignals{Ignored: s.Ignored, Blocked: s.Blocked}.Do(p)
+}

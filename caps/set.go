@@ -158,6 +158,19 @@ func (s Set) Names() []string {
 // String is "{cap_chown,cap_kill}", and "{}" for the empty set.
 func (s Set) String() string { return "{" + strings.Join(s.Names(), ",") + "}" }
 
+// Short is String, or where most capabilities up to last are in the set, what is
+// not: "all but {cap_mknod}", "all".
+func (s Set) Short(last int) string {
+	without := All(last).Without(s)
+	switch {
+	case without == 0:
+		return "all"
+	case without.Count() < s.Count():
+		return "all but " + without.String()
+	}
+	return s.String()
+}
+
 // Hex is the set as /proc/PID/status has it in its Cap lines: 16 lower-case
 // hexadecimal digits, proc_pid_status(5).
 func (s Set) Hex() string {

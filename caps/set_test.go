@@ -229,3 +229,16 @@ func FuzzParseList(f *testing.F) {
 		}
 	})
 }
+
+func TestShort(t *testing.T) {
+	for _, tt := range []struct {
+		set  Set
+		want string
+	}{
+		{0, "{}"}, {All(40), "all"}, {All(40) &^ (1 << 27), "all but {cap_mknod}"}, {1 << 10, "{cap_net_bind_service}"},
+	} {
+		if got := tt.set.Short(40); got != tt.want {
+			t.Errorf("%v: got %q, want %q", tt.set, got, tt.want)
+		}
+	}
+}

@@ -23,7 +23,7 @@ type DropBounding struct {
 	Last int // the highest capability of the kernel
 }
 
-func (s DropBounding) String() string { return "keep " + s.Keep.String() }
+func (s DropBounding) String() string { return "keep " + s.Keep.Short(s.Last) }
 
 // Mechanism is the call as strace shows it.
 func (s DropBounding) Mechanism() string {
@@ -57,17 +57,21 @@ func (s SetUID) String() string { return "set uid " + id(s.UID) + " (real, effec
 // Mechanism is the call as strace shows it.
 func (s SetUID) Mechanism() string { return "setresuid(" + triple(s.UID) + ")" }
 
-// SetCaps sets the three sets of capset(2) exactly.
-type SetCaps struct{ Effective, Permitted, Inheritable Set }
+// SetCaps sets the three sets of capset(2) exactly. Last is the highest capability
+// of the kernel.
+type SetCaps struct {
+	Effective, Permitted, Inheritable Set
+	Last                              int
+}
 
 func (s SetCaps) String() string {
 	if s.Effective == s.Permitted && s.Permitted == s.Inheritable {
-		return "permitted, effective, inheritable " + s.Permitted.String()
+		return "permitted, effective, inheritable " + s.Permitted.Short(s.Last)
 	}
 	if s.Effective == s.Permitted {
-		return "permitted, effective " + s.Permitted.String() + ", inheritable " + s.Inheritable.String()
+		return "permitted, effective " + s.Permitted.Short(s.Last) + ", inheritable " + s.Inheritable.Short(s.Last)
 	}
-	return "permitted " + s.Permitted.String() + ", effective " + s.Effective.String() + ", inheritable " + s.Inheritable.String()
+	return "permitted " + s.Permitted.Short(s.Last) + ", effective " + s.Effective.Short(s.Last) + ", inheritable " + s.Inheritable.Short(s.Last)
 }
 
 // Mechanism is the call as strace shows it.

@@ -15,6 +15,10 @@ type Thread struct {
 	// Run is the executor. It works the rows off and does not return: the last
 	// row is execve(2), and a failure ends the process.
 	Run func(p *row.Program, statusFD int)
+	// RunAgain is Run in a process of one thread: hardrun executes itself, with the
+	// rows in a sealed memfd, and the constructor works them off. The descriptors of
+	// keep and the status text stay open over that.
+	RunAgain func(p *row.Program, statusFD int, keep []int)
 	// Warn prints one line of hardrun's own.
 	Warn func(text string)
 }
@@ -46,6 +50,8 @@ type Sealed struct {
 	thread *Thread
 	rows   *row.Program
 	status int
+	again  bool  // the rows need a process of one thread
+	keep   []int // descriptors which they need
 }
 
 // Apply opens what must be opened, then applies and reads back step by step,
@@ -59,19 +65,8 @@ func (pl *Plan) Apply(t *Thread) (Sealed, error) {
 	if err != nil {
 		return Sealed{}, err
 	}
-	for i := range pl.Entries {
-		e := &pl.Entries[i]
-		s, ok := e.Step.(applier)
-		if !ok {
-			continue
-		}
-		err := s.Apply(pl.self)
-		if err == nil {
-			err = s.Verify()
-		}
-		if err != nil {
-			return Sealed{}, e.error(err)
-		}
+	if err := pl.apply(t, StageAgain, stageCount); err != nil {
+		return Sealed{}, err
 	}
 	if root != nil && root.Fallback() != nil {
 		t.Warn("note: RootDirectory=: " + root.Fallback().Error() + ": chroot(2) is used in place of pivot_root(2)")
@@ -80,7 +75,56 @@ func (pl *Plan) Apply(t *Thread) (Sealed, error) {
 	if err != nil {
 		return Sealed{}, err
 	}
-	return Sealed{t, rows, pl.status}, nil
+	sealed := Sealed{thread: t, rows: rows, status: pl.status}
+	for i := range pl.Entries {
+		if pl.Entries[i].Stage == StageUserNS {
+			sealed.again = true
+			sealed.keep = append(sealed.keep, pl.self)
+		}
+	}
+	if pl.join != nil {
+		sealed.keep = append(sealed.keep, pl.join.FD())
+	}
+	return sealed, nil
+}
+
+// ApplyBefore does what comes before a second start, Plan.Start.
+func (pl *Plan) ApplyBefore(t *Thread) error {
+	for i := range pl.Entries {
+		e := &pl.Entries[i]
+		if s, ok := e.Step.(preparer); ok && e.Stage == StageBefore {
+			if err := s.Prepare(pl.self); err != nil {
+				return e.error(err)
+			}
+		}
+	}
+	return pl.apply(t, StageBefore, StageAgain)
+}
+
+// apply applies and reads back the steps of Go from one stage on, up to another.
+func (pl *Plan) apply(t *Thread, from, to Stage) error {
+	for i := range pl.Entries {
+		e := &pl.Entries[i]
+		s, ok := e.Step.(applier)
+		if !ok || e.Stage < from || e.Stage >= to {
+			continue
+		}
+		err := s.Apply(pl.self)
+		if err != nil && e.flags&row.Waivable != 0 && environmental(err) {
+			t.Warn("waived " + e.error(err).Error())
+			if s, ok := e.Step.(interface{ GiveUp() }); ok {
+				s.GiveUp()
+			}
+			continue
+		}
+		if err == nil {
+			err = s.Verify()
+		}
+		if err != nil {
+			return e.error(err)
+		}
+	}
+	return nil
 }
 
 // prepare opens what is opened in the host's view, before anything changes.
@@ -164,7 +208,11 @@ func (s Sealed) Exec() error {
 	if s.rows == nil || s.thread.Run == nil {
 		return errors.New("internal error: exec of what was not applied")
 	}
-	s.thread.Run(s.rows, s.status)
+	if s.again {
+		s.thread.RunAgain(s.rows, s.status, s.keep)
+	} else {
+		s.thread.Run(s.rows, s.status)
+	}
 	return errors.New("internal error: the executor returned")
 }
 

@@ -21,7 +21,13 @@ func (c *compiler) command() {
 		}
 		at = strings.TrimRight(base, "/") + "/" + at
 	}
-	plan.command = &openCommand{path: plan.path, at: at}
+	plan.command = &openCommand{path: plan.path, at: at, plan: plan}
+	for _, path := range env.Command.Search {
+		if path[0] != '/' {
+			path = at
+		}
+		plan.command.search = append(plan.command.search, path)
+	}
 	c.add(StageCommand, plan.command, "", policy.Origin{}, ExitExec)
 }
 
@@ -42,6 +48,10 @@ func quoted(words []string) []string {
 type openCommand struct {
 	path string // what is executed
 	at   string // where that is before the change of directory
+
+	// Where mounts decide, the command is the first of these that can be executed.
+	search []string
+	plan   *Plan
 
 	identity identity
 }

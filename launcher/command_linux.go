@@ -3,6 +3,7 @@ package launcher
 import (
 	"errors"
 	"os"
+	"strings"
 
 	"github.com/hardrun/hardrun/row"
 	"golang.org/x/sys/unix"
@@ -80,6 +81,9 @@ func (v view) examine(path string) (mode uint32, noexec bool, err error) {
 
 // Apply opens the command, and remembers which file it is.
 func (s *openCommand) Apply(int) error {
+	if err := s.find(); err != nil {
+		return err
+	}
 	fd, err := host.open(s.at, unix.O_PATH)
 	if err != nil {
 		return err
@@ -88,6 +92,28 @@ func (s *openCommand) Apply(int) error {
 		return err
 	}
 	return os.NewSyscallError("close", unix.Close(fd))
+}
+
+// find looks for the command in the complete view.
+func (s *openCommand) find() error {
+	var first error
+	for _, path := range s.search {
+		err := host.executable(path, path)
+		if err == nil {
+			if !strings.HasPrefix(s.path, "/") && len(s.search) == 1 && s.search[0] == s.at {
+				return nil // relative to the working directory, and executed so
+			}
+			s.path, s.at, s.plan.path = path, path, path
+			return nil
+		}
+		if first == nil || errors.Is(first, unix.ENOENT) {
+			first = err
+		}
+	}
+	if errors.Is(first, unix.ENOENT) {
+		return errors.New("command not found in the daemon's view (searched " + strings.Join(s.search, ":") + ")")
+	}
+	return first
 }
 
 // Verify is part of the rows.

@@ -20,6 +20,7 @@ const (
 	capSysChroot   = 18
 	capSysAdmin    = 21
 	capSysNice     = 23
+	capMknod       = 27
 	capSysResource = 24
 	capMacAdmin    = 33
 )
@@ -38,9 +39,13 @@ type compiler struct {
 	setCaps    bool // the three sets of capset(2) are set exactly
 	bits       caps.SecureBits
 	nnp        bool
-	impliedNNP string  // why no_new_privs is set though nobody wrote it
-	filtered   bool    // a filter is loaded
-	replaced   [3]bool // standard streams that are connected anew
+	impliedNNP string // why no_new_privs is set though nobody wrote it
+	filtered   bool   // a filter is loaded
+	userns     userNS
+	usernsWhy  string
+	usernsFrom policy.Origin
+	firstMaps  *ns.UserMaps // of a user namespace that comes first
+	replaced   [3]bool      // standard streams that are connected anew
 }
 
 // Compile makes the plan for a policy on a machine. It is pure: the same policy
@@ -60,8 +65,9 @@ func Compile(asked *policy.Policy, env *Env) *Plan {
 		c.elsewhere()
 	}
 	c.terminal()
+	c.namespaces()
 	c.streams()
-	c.root()
+	c.view()
 	c.command()
 	c.directory()
 	c.descriptors()
@@ -107,6 +113,13 @@ func (c *compiler) need(n int, directive string, from policy.Origin, exit int, w
 			c.refuse(directive, from, exit, what+" needs root")
 		}
 		return c.env.UIDs[1] == 0
+	}
+	if c.userns == firstUserNS && hostOnly(n) {
+		c.refuse(directive, from, exit, what+" needs "+strings.ToUpper(caps.Name(n))+" outside of the user namespace, which there is not")
+		if d := policy.Lookup(directive); d != nil {
+			c.last().Waivable = d.Class.Waivable()
+		}
+		return false
 	}
 	if c.env.Caps.Effective.Has(n) {
 		return true
@@ -232,9 +245,6 @@ func (c *compiler) root() {
 		c.note("chroot", "chroot(2) in place of pivot_root(2): a mount namespace needs CAP_SYS_ADMIN and /proc")
 	}
 	c.add(StageRoot, ns.ChangeRoot{Root: state, Pivot: pivot}, name, from, ExitChroot)
-	if !p.MountAPIVFS.Set {
-		c.note("default-not-applied", "RootDirectory= implies MountAPIVFS=yes and BindLogSockets=yes in systemd; they are not applied yet, nothing is mounted inside")
-	}
 }
 
 // directory is WorkingDirectory=. With a new root and nothing asked, the working
@@ -394,7 +404,22 @@ func (c *compiler) number() {
 		if !c.p.Strict.V && e.Directive != "" && c.waived(strings.TrimSuffix(e.Directive, "=")) {
 			e.flags = row.Waivable
 		}
+		if _, ok := e.Step.(ns.NewMounts); ok {
+			e.flags = c.viewWaived()
+		}
 	}
+}
+
+// viewWaived lets a mount namespace be given up where everything that needs it is.
+func (c *compiler) viewWaived() uint8 {
+	flags := row.Waivable
+	eachView(c.p, func(name string, _ policy.Origin) bool {
+		if d := policy.Lookup(name); c.p.Strict.V || d == nil || !d.Class.Waivable() || !c.waived(name) {
+			flags = 0
+		}
+		return flags != 0
+	})
+	return flags
 }
 
 // notes says what a person should know before trusting the plan.

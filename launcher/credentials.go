@@ -2,6 +2,8 @@ package launcher
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/hardrun/hardrun/caps"
 	"github.com/hardrun/hardrun/policy"
@@ -15,7 +17,15 @@ func (c *compiler) credentials() {
 	if !c.env.linux() {
 		return
 	}
-	c.capabilities()
+	outside := c.env.Caps.Bounding
+	if c.userns == lastUserNS {
+		// unshare(2) gives every capability inside, and clears the securebits.
+		inside := *c.env
+		all := caps.All(inside.LastCap)
+		inside.Caps, inside.SecureBits = CapState{Permitted: all, Effective: all, Bounding: all}, 0
+		c.env = &inside
+	}
+	c.capabilities(outside)
 	c.labels()
 	if c.p.KeyringMode.Set && c.p.KeyringMode.V != process.KeyringInherit {
 		step := &process.SetKeyring{Mode: c.p.KeyringMode.V, UID: c.uid, GID: c.gid}
@@ -32,14 +42,17 @@ func (c *compiler) credentials() {
 
 func (c *compiler) ids() {
 	p, env := c.p, c.env
+	from, name := p.SupplementaryGroups.From, "SupplementaryGroups"
+	if p.Group.Set {
+		from, name = p.Group.From, "Group"
+	}
+	if p.User.Set {
+		from, name = p.User.From, "User"
+	}
+	if c.userns == firstUserNS && !c.idsOfFirst(name, from) {
+		return
+	}
 	if c.setGroup {
-		from, name := p.SupplementaryGroups.From, "SupplementaryGroups"
-		if p.Group.Set {
-			from, name = p.Group.From, "Group"
-		}
-		if p.User.Set {
-			from, name = p.User.From, "User"
-		}
 		switch {
 		case sameGroups(c.groups, env.Groups):
 		case c.keepsGroups():
@@ -53,7 +66,7 @@ func (c *compiler) ids() {
 		c.add(StageGroups, caps.SetGroups{GIDs: c.groups}, name, from, ExitGroup)
 	}
 	if p.User.Set || p.Group.Set {
-		from, name := p.User.From, "User"
+		from, name = p.User.From, "User"
 		if p.Group.Set {
 			from, name = p.Group.From, "Group"
 		}
@@ -68,6 +81,36 @@ func (c *compiler) ids() {
 		}
 		c.add(StageUser, caps.SetUID{UID: c.uid}, "User", p.User.From, ExitUser)
 	}
+}
+
+// idsOfFirst checks who the daemon is to be against what a user namespace that
+// comes first can have: the ids which are mapped. Its groups are those of the
+// start, as setgroups(2) is denied inside.
+func (c *compiler) idsOfFirst(name string, from policy.Origin) bool {
+	p, env := c.p, c.env
+	root := env.UIDs[1] == 0
+	switch {
+	case !c.setGroup || env.Again.UserNS:
+	case root:
+		c.plan.Start.setGroups, c.plan.Start.groups = true, c.groups
+	case !sameGroups(c.groups, env.Groups) && !c.keepsGroups():
+		c.refuse(name, from, ExitGroup, "without root the groups stay those of who starts it: a user namespace has no others")
+		return false
+	}
+	c.setGroup = false
+	switch {
+	case root:
+		if (p.User.Set || p.Group.Set) && !env.Again.UserNS {
+			c.plan.Start.setGID, c.plan.Start.gid = true, c.gid
+		}
+	case c.dropped:
+		c.refuse("User", p.User.From, ExitUser, "without root a user namespace has only the own user: uid "+strconv.FormatUint(uint64(env.UIDs[1]), 10))
+		return false
+	case env.GIDs != [3]uint32{c.gid, c.gid, c.gid}:
+		c.refuse(name, from, ExitGroup, "without root a user namespace has only the own group: gid "+strconv.FormatUint(uint64(env.GIDs[1]), 10))
+		return false
+	}
+	return true
 }
 
 // keepsGroups tells whether the groups are the ones asked for already, but for the
@@ -89,8 +132,9 @@ func sameGroups(a, b []uint32) bool {
 }
 
 // capabilities plans the five sets and the securebits. final is what a thread
-// has directly before execve(2).
-func (c *compiler) capabilities() {
+// has directly before execve(2); outside is the bounding set of the start, which a
+// new user namespace must not widen.
+func (c *compiler) capabilities(outside caps.Set) {
 	p, env := c.p, c.env
 	all := caps.All(env.LastCap)
 	c.final = env.Caps
@@ -112,10 +156,20 @@ func (c *compiler) capabilities() {
 	if p.AmbientCapabilities.Set {
 		from, name = p.AmbientCapabilities.From, "AmbientCapabilities"
 	}
+	if c.userns == lastUserNS && !p.User.Set {
+		from, name = p.PrivateUsers.From, "PrivateUsers"
+		if p.UserNamespacePath.Set {
+			from, name = p.UserNamespacePath.From, "UserNamespacePath"
+		}
+	}
 	bounding := env.Caps.Bounding
+	if !p.CapabilityBoundingSet.Set && bounding != outside && c.userns == lastUserNS {
+		bounding = outside
+		c.add(StageBounding, caps.DropBounding{Keep: bounding, Last: env.LastCap}, name, from, ExitCaps).Because = "the user namespace must not have more than was inherited"
+	}
 	if p.CapabilityBoundingSet.Set {
-		from, name = p.CapabilityBoundingSet.From, "CapabilityBoundingSet"
-		bounding = p.CapabilityBoundingSet.V.Intersect(all).Intersect(env.Caps.Bounding)
+		from, name = p.CapabilityBoundingSet.From, c.impliedBy("CapabilityBoundingSet", p.CapabilityBoundingSet.From)
+		bounding = p.CapabilityBoundingSet.V.Intersect(all).Intersect(outside)
 		if env.Caps.Bounding.Without(bounding) != 0 && !c.need(capSetPcap, name, from, ExitCaps, "PR_CAPBSET_DROP") {
 			bounding = env.Caps.Bounding
 		} else {
@@ -123,7 +177,7 @@ func (c *compiler) capabilities() {
 		}
 	}
 	c.final.Bounding = bounding
-	c.setCaps = p.User.Set || p.CapabilityBoundingSet.Set || p.AmbientCapabilities.Set
+	c.setCaps = c.userns == lastUserNS || p.User.Set || p.CapabilityBoundingSet.Set || p.AmbientCapabilities.Set
 	if !c.setCaps {
 		if p.SecureBits.Set {
 			c.addSecureBits()
@@ -161,7 +215,7 @@ func (c *compiler) capabilities() {
 		e.Because = "the change of user would clear what is needed after it; execve clears the flag"
 	}
 	if work != permitted || ambient != 0 {
-		e := c.add(StageCaps, caps.SetCaps{Effective: work, Permitted: work, Inheritable: ambient}, name, from, ExitCaps)
+		e := c.add(StageCaps, caps.SetCaps{Effective: work, Permitted: work, Inheritable: ambient, Last: env.LastCap}, name, from, ExitCaps)
 		e.Transient = work != permitted
 		if e.Transient {
 			e.Because = "securebits need CAP_SETPCAP"
@@ -176,8 +230,19 @@ func (c *compiler) capabilities() {
 		e.Because = "keep-caps is not needed any more"
 	}
 	if work != permitted || ambient == 0 {
-		c.add(StageLastCaps, caps.SetCaps{Effective: permitted, Permitted: permitted, Inheritable: ambient}, name, from, ExitCaps)
+		c.add(StageLastCaps, caps.SetCaps{Effective: permitted, Permitted: permitted, Inheritable: ambient, Last: env.LastCap}, name, from, ExitCaps)
 	}
+}
+
+// impliedBy is the directive which stands behind a setting that nobody wrote, or
+// the setting itself.
+func (c *compiler) impliedBy(name string, from policy.Origin) string {
+	for _, i := range c.plan.Implied {
+		if by, ok := strings.CutSuffix(i.Because, "="); ok && i.Name == name && i.From == from {
+			return by
+		}
+	}
+	return name
 }
 
 // ambient is the set to be raised. What is named must be there; "all" and "~"

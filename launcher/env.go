@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"github.com/hardrun/hardrun/caps"
+	"github.com/hardrun/hardrun/ns"
 	"github.com/hardrun/hardrun/policy"
 	"github.com/hardrun/hardrun/process"
 	"github.com/hardrun/hardrun/seccomp"
@@ -18,8 +19,19 @@ type Snapshot struct {
 	AffinityBytes    int            // the size of the kernel's mask
 	Standard         [3]File        // what descriptors 0…2 are; /dev/null for a closed one
 	Closed           uint8          // bit n: descriptor n of 0…2 was closed
+	Again            Again          // what was done before a second start
 	Environ          []string       // as execve(2) delivered it, in its order, duplicates included
 }
+
+// Again is what the constructor did before a second start of hardrun, as the
+// first one had planned it (Plan.Start). The zero Again is the first start.
+type Again struct {
+	UserNS, PIDNS, Init bool
+	Starter             int // the PID of the first start, which who started hardrun knows; 0 in the first
+}
+
+// Any tells whether this is a second start.
+func (a Again) Any() bool { return a.UserNS || a.PIDNS || a.Init }
 
 // File tells a file from others: its device and inode, stat(2).
 type File struct{ Dev, Ino uint64 }
@@ -43,6 +55,8 @@ type Env struct {
 	NoNewPrivs  bool
 	FDSize      int    // how many descriptors the table had room for at the start; 0 when not known
 	NoSetgroups bool   // setgroups(2) is denied in this user namespace
+	OldMounts   bool   // no mount_setattr(2): Linux before 5.12; filled only for a view
+	InChroot    bool   // the root of the process is no mount: hardrun was started in a chroot(2)
 	Proc        bool   // a verified /proc is there
 	Terminal    bool   // a controlling terminal is shared with who started hardrun, and TIOCSTI works
 	Nodes       []Node // memory nodes; filled only when NUMAMask= or CPUAffinity=numa needs them
@@ -61,9 +75,15 @@ type Env struct {
 	ListenFor  bool       // LISTEN_ variables are there, for us or for another
 	FDNames    []string   // LISTEN_FDNAMES
 	Command    Command
-	Filter     seccomp.Program // --seccomp-bpf
-	Arch       uint32          // AUDIT_ARCH_ of this machine, and its number of execve(2)
-	Execve     uint32
+	// What an empty root holds, --minimal-root: the files that the command needs, the
+	// small files made for it, and what cannot be known.
+	Closure      []ns.File
+	Texts        []ns.Text
+	ClosureNotes []string
+
+	Filter seccomp.Program // --seccomp-bpf
+	Arch   uint32          // AUDIT_ARCH_ of this machine, and its number of execve(2)
+	Execve uint32
 
 	handles
 
@@ -94,6 +114,9 @@ type Command struct {
 	Args   []string // argv
 	Path   string   // what is executed, a path inside of the root
 	Interp string   // the interpreter of a script or a dynamic program
+	// Search are the paths where the command may be once the view is complete, where
+	// mounts decide what is found; empty where Path is known.
+	Search []string
 }
 
 // Refusal is something that was asked for and cannot be had here.

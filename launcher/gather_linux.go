@@ -21,6 +21,7 @@ import (
 // in Env.Problems.
 func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, error) {
 	env := &Env{For: who, Snapshot: snap, PID: unix.Getpid(), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH}
+	env.renumber()
 	proc, err := openProc()
 	if err != nil {
 		return nil, err
@@ -55,12 +56,10 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 	if p.User.Set {
 		env.Terminal = process.ControllingTerminal() && sticky(env.proc)
 	}
-	if p.SELinuxContext.Set || p.AppArmorProfile.Set || p.SmackProcessLabel.Set {
+	if p.NoNewPrivileges.Set && p.NoNewPrivileges.V || p.SELinuxContext.Set || p.AppArmorProfile.Set || p.SmackProcessLabel.Set {
 		env.LSMs = listLSMs()
 	}
-	if p.SeccompBPF.Set {
-		env.readFilter(p)
-	}
+	env.readFilter(p)
 	if p.Nice.Set {
 		raw, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
 		if err != nil {
@@ -76,11 +75,29 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 	if who == "root" {
 		env.becomeRoot()
 	}
+	if name, _ := asksView(p); name != "" {
+		env.viewOf(p, args)
+	}
 	env.paths(p, args)
 	if who == "launch" {
 		env.descriptors(p)
 	}
 	return env, nil
+}
+
+// renumber makes LISTEN_PID= the own number in a second start, where it named the
+// process which the starter knows: it became another one, or is 1 in its namespace.
+func (e *Env) renumber() {
+	if e.Again.Starter == 0 || e.Again.Starter == e.PID {
+		return
+	}
+	was, is := "LISTEN_PID="+strconv.Itoa(e.Again.Starter), "LISTEN_PID="+strconv.Itoa(e.PID)
+	for i, v := range e.Environ {
+		if v == was {
+			e.Environ = slices.Clone(e.Environ)
+			e.Environ[i] = is
+		}
+	}
 }
 
 // becomeRoot makes the state that of a root who has everything this kernel

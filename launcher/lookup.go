@@ -36,13 +36,50 @@ func (e *Env) paths(p *policy.Policy, args []string) {
 	cwd := e.workingDirectory(p, v)
 	if len(args) > 0 {
 		e.Command.Args = args
-		if err := e.findCommand(p, v, cwd, args[0]); err != nil {
+		err := e.findCommand(p, v, cwd, args[0])
+		if rearranged(p) {
+			e.searchLater(p, args[0], err)
+		} else if err != nil {
 			e.Problems = append(e.Problems, Refusal{Text: err.Error(), Exit: ExitExec})
 		}
 	}
 	if err := v.leave(); err != nil {
 		e.problem("RootDirectory", dir.From, ExitChroot, err)
 	}
+}
+
+// rearranged tells whether mounts decide what a path leads to.
+func rearranged(p *policy.Policy) bool {
+	return len(p.Binds.Items) > 0 || len(p.TemporaryFileSystem.Items) > 0 || p.MinimalRoot.V || p.ProtectHome.V == "tmpfs" || p.PrivateTmp.Set && p.PrivateTmp.V != "no"
+}
+
+// searchLater leaves the search for the command to where the view is complete. What
+// was found now is only what a plan prints.
+func (e *Env) searchLater(p *policy.Policy, name string, found error) {
+	if name == "" {
+		e.Problems = append(e.Problems, Refusal{Text: found.Error(), Exit: ExitExec})
+		return
+	}
+	if strings.Contains(name, "/") {
+		e.Command.Path, e.Command.Search = name, []string{name}
+		return
+	}
+	for _, dir := range e.searchIn(p) {
+		if dir != "" && dir[0] == '/' {
+			e.Command.Search = append(e.Command.Search, strings.TrimRight(dir, "/")+"/"+name)
+		}
+	}
+	if found != nil || e.Command.Path == "" {
+		e.Command.Path = name
+	}
+}
+
+// searchIn are the directories where the command is looked for.
+func (e *Env) searchIn(p *policy.Policy) []string {
+	if search := values(p.ExecSearchPath); len(search) > 0 {
+		return search
+	}
+	return strings.Split(e.searchPath(p), ":")
 }
 
 // workingDirectory is where a relative command is looked up from.
@@ -86,10 +123,7 @@ func (e *Env) findCommand(p *policy.Policy, v view, cwd, name string) error {
 		}
 		return e.checkProgram(v, at, name, 0, false)
 	}
-	search := values(p.ExecSearchPath)
-	if len(search) == 0 {
-		search = strings.Split(e.searchPath(p), ":")
-	}
+	search := e.searchIn(p)
 	var found error
 	for _, dir := range search {
 		if dir == "" || dir[0] != '/' {

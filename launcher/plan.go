@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"github.com/hardrun/hardrun/ns"
 	"github.com/hardrun/hardrun/policy"
 )
 
@@ -38,6 +39,20 @@ type Note struct {
 	Text string
 }
 
+// Start is what must be done before the Go runtime starts: hardrun starts again,
+// with the same words, in the process that its constructor made.
+type Start struct {
+	UserNS   *ns.UserMaps // a user namespace; nil for none
+	PIDNS    bool         // a PID namespace, and a parent that waits outside of it
+	PIDFirst bool         // the PID namespace belongs to the user namespace of the start
+	Init     bool         // a parent that waits
+
+	// Before a user namespace in which they could not be set any more.
+	setGroups, setGID bool
+	groups            []uint32
+	gid               uint32
+}
+
 // Plan is the ordered list of steps that Compile made. What it prints is what
 // Apply does.
 type Plan struct {
@@ -47,10 +62,12 @@ type Plan struct {
 	Waived  []Refusal // refusals that --waive= let pass
 	Notes   []Note
 	Implied []policy.Implied
+	Start   *Start // what a second start is needed for; nil when there is nothing, or it was done
 
 	argv, environ []string
 	path          string
 	command       *openCommand
+	join          *ns.Join // UserNamespacePath=, which is joined by the executor
 	handles
 }
 

@@ -30,7 +30,8 @@ func (c *compiler) elsewhere() {
 	for _, s := range p.Settings() {
 		d := s.Directive
 		implied := slices.ContainsFunc(c.plan.Implied, func(i policy.Implied) bool { return i.Name == d.Name })
-		if implied || portableTo(system, d.Name) || d == last {
+		mounts := (d.Name == "MountAPIVFS" || d.Name == "BindLogSockets") && s.Value == "yes"
+		if implied || portableTo(system, d.Name) && !mounts || d == last {
 			continue
 		}
 		last = d // a list has a setting for each of its values
@@ -47,6 +48,9 @@ func (c *compiler) elsewhere() {
 			name := [3]string{"StandardInput", "StandardOutput", "StandardError"}[fd]
 			c.refuse(name, s.From, streamExit[fd], "\""+s.V.Word+"\" is Linux only, not on "+system)
 		}
+	}
+	if p.MountAPIVFS.V && hasRoot(p) {
+		c.note("default-not-applied", "RootDirectory= implies MountAPIVFS=yes and BindLogSockets=yes, which need Linux: nothing is mounted inside")
 	}
 	if !p.IgnoreSIGPIPE.Set {
 		c.note("signals-default", "signals that were ignored at the start are default for the daemon, but for SIGHUP and SIGINT: the Go runtime resets them")

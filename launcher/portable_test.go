@@ -68,6 +68,14 @@ var (
 		"NoNewPrivileges=yes", "OOMScoreAdjust=5", "Personality=x86-64", "SELinuxContext=c", "X-Hardrun-SeccompBPF=/f",
 		"SecureBits=noroot", "SmackProcessLabel=l", "StandardInputData=aGk=", "StandardInputText=hi", "TTYColumns=80",
 		"TTYPath=/dev/tty1", "TTYReset=yes", "TTYRows=24", "TTYVHangup=yes", "TTYVTDisallocate=yes", "TimerSlackNSec=1us",
+		"PrivateNetwork=yes", "NetworkNamespacePath=/n", "PrivateIPC=yes", "IPCNamespacePath=/n", "PrivateMounts=yes",
+		"MountFlags=slave", "PrivatePIDs=yes", "PrivateUsers=yes", "UserNamespacePath=/n", "ProtectHostname=yes",
+		"DelegateNamespaces=net", "ProtectSystem=yes", "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes",
+		"ProtectKernelTunables=yes", "ProtectKernelModules=yes", "ProtectKernelLogs=yes", "ProtectClock=yes",
+		"ProtectControlGroups=yes", "ProtectProc=invisible", "ProcSubset=pid", "PrivateBPF=yes", "ReadWritePaths=/a",
+		"ReadOnlyPaths=/a", "InaccessiblePaths=/a", "ExecPaths=/a", "NoExecPaths=/a", "BindPaths=/a", "BindReadOnlyPaths=/a",
+		"TemporaryFileSystem=/a", "X-Hardrun-Bind=/a", "X-Hardrun-RoBind=/a", "X-Hardrun-Tmpfs=/a", "X-Hardrun-MinimalRoot=yes",
+		"X-Hardrun-AllowLandlock=ReadOnlyPaths",
 	}
 )
 
@@ -86,6 +94,13 @@ func TestEachDirectiveElsewhere(t *testing.T) {
 		}
 	}
 	for _, system := range []string{"netbsd", "freebsd", "openbsd"} {
+		for _, s := range []string{"MountAPIVFS=yes", "BindLogSockets=yes"} {
+			name, _, _ := strings.Cut(s, "=")
+			want := name + "=: Linux only, not on " + system + " (x.service:3)"
+			if got := refusalLines(Compile(policyOf(t, s), rootOn(system))); len(got) != 1 || got[0] != want {
+				t.Errorf("%s: %s: got %q, want %q", system, s, got, want)
+			}
+		}
 		for _, s := range alsoElsewhere {
 			if system == "openbsd" && strings.HasPrefix(s, "LimitAS=") {
 				continue
@@ -106,6 +121,9 @@ func TestEachDirectiveElsewhere(t *testing.T) {
 				continue
 			}
 			want := name + "=: Linux only, not on " + system + " (x.service:3)"
+			if real := map[string]string{"X-Hardrun-Bind": "BindPaths", "X-Hardrun-RoBind": "BindReadOnlyPaths", "X-Hardrun-Tmpfs": "TemporaryFileSystem"}[name]; real != "" {
+				want = real + "=: Linux only, not on " + system + " (x.service:3)" // the short forms of these
+			}
 			if name == "StandardInputData" || name == "StandardInputText" {
 				want = "StandardInputData=: Linux only, not on " + system + ", and StandardInputText= neither (x.service:3)"
 			}

@@ -18,12 +18,15 @@ type Stage uint8
 // The stages, in their order. From StageProcess on a step is rows for the
 // executor, and no Go code runs any more.
 const (
-	StageTerminal Stage = iota
+	StageBefore Stage = iota // namespaces which a user namespace that comes first shall not own
+	StageAgain               // before the Go runtime of a second start: a user namespace, a PID namespace, a parent
+	StageTerminal
 	StageStreams
 	StageEnvironment
 	StageNamespaces
 	StageMounts
 	StageRoot
+	StageSeal // propagation, and the whole view read back
 	StageCommand
 	StageDirectory // looked up here, changed to in StageChdir
 	StageDescriptors
@@ -34,6 +37,7 @@ const (
 	StageSmack
 	StageGroups
 	StageGroup
+	StageUserNS // a user namespace that is made last
 	StageKeepCaps
 	StageBounding
 	StageUser
@@ -45,6 +49,8 @@ const (
 	StageLastCaps
 	StageChdir
 	StageNoNewPrivs
+	StageLandlock
+	StageDeath // the signal at a parent's death, which a change of credentials clears
 	StageLower // limits that would break a launcher
 	StageAffinity
 	StageSignals
@@ -56,9 +62,9 @@ const (
 )
 
 var stageNames = [stageCount]string{
-	"terminal", "streams", "environment", "namespaces", "mounts", "root", "command", "directory", "descriptors",
-	"process", "umask", "limits", "label", "groups", "groups", "securebits", "bounding set", "user", "capabilities",
-	"ambient set", "keyring", "label", "securebits", "capabilities", "directory", "no_new_privs", "limits", "affinity",
+	"namespaces", "namespaces", "terminal", "streams", "environment", "namespaces", "mounts", "root", "mounts", "command", "directory", "descriptors",
+	"process", "umask", "limits", "label", "groups", "groups", "user namespace", "securebits", "bounding set", "user", "capabilities",
+	"ambient set", "keyring", "label", "securebits", "capabilities", "directory", "no_new_privs", "landlock", "parent", "limits", "affinity",
 	"signals", "descriptors", "seccomp", "exec",
 }
 
@@ -74,6 +80,8 @@ var mustPrecede = []struct {
 	{StageStreams, StageNamespaces, "streams are paths of the host, systemd.exec(5) StandardOutput="},
 	{StageNamespaces, StageMounts, "what is mounted must not be seen by the host"},
 	{StageMounts, StageRoot, "pivot_root(2) needs the new root to be a mount"},
+	{StageRoot, StageSeal, "pivot_root(2) wants no shared mounts, and the list of mounts is read as the daemon sees it"},
+	{StageSeal, StageCommand, "the command is what the daemon's view shows"},
 	{StageRoot, StageCommand, "the command is a path of the new root"},
 	{StageRoot, StageDirectory, "the working directory is a path of the new root"},
 	{StageCommand, StageDescriptors, "the list of descriptors is made after the last open"},
@@ -82,6 +90,21 @@ var mustPrecede = []struct {
 	{StageProcess, StageUser, "raising priority needs CAP_SYS_NICE, which the change of uid takes"},
 	{StageRaise, StageUser, "raising a hard limit needs CAP_SYS_RESOURCE, which the change of uid takes"},
 	{StageSmack, StageUser, "writing a Smack label needs CAP_MAC_ADMIN"},
+	{StageBefore, StageAgain, "a namespace belongs to the user namespace in which it was made, namespaces(7)"},
+	{StageAgain, StageTerminal, "what cannot be done by more than one thread is done before the Go runtime starts"},
+	{StageMounts, StageUserNS, "mounts made before belong to the host's root, and cannot be undone from inside; user_namespaces(7)"},
+	{StageRaise, StageUserNS, "raising a hard limit needs CAP_SYS_RESOURCE outside of the user namespace"},
+	{StageProcess, StageUserNS, "raising priority needs CAP_SYS_NICE outside of the user namespace"},
+	{StageSmack, StageUserNS, "writing a Smack label needs CAP_MAC_ADMIN outside of the user namespace"},
+	{StageGroups, StageUserNS, "setgroups(2) is denied inside, user_namespaces(7)"},
+	{StageGroup, StageUserNS, "ids that are not mapped inside cannot be set any more"},
+	{StageUserNS, StageKeepCaps, "a new user namespace resets the securebits"},
+	{StageUserNS, StageBounding, "a new user namespace fills the bounding set"},
+	{StageUserNS, StageUser, "unshare(2) gives every capability inside, which the change of uid takes"},
+	{StageNoNewPrivs, StageLandlock, "without CAP_SYS_ADMIN landlock_restrict_self(2) wants no_new_privs"},
+	{StageChdir, StageLandlock, "what Landlock forbids the daemon must not fail what is still to be done"},
+	{StageUser, StageDeath, "the change of uid clears the signal, prctl(2) PR_SET_PDEATHSIG"},
+	{StageLandlock, StageSeccomp, "a filter may forbid the calls of Landlock"},
 	{StageGroups, StageUser, "setgroups(2) needs CAP_SETGID, which the change of uid takes (POS36-C)"},
 	{StageGroup, StageUser, "setresgid(2) needs CAP_SETGID, which the change of uid takes"},
 	{StageKeepCaps, StageUser, "the permitted set is cleared by the change of uid unless PR_SET_KEEPCAPS is on"},

@@ -1,0 +1,392 @@
+package launcher
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/hardrun/hardrun/caps"
+	"github.com/hardrun/hardrun/ns"
+	"github.com/hardrun/hardrun/policy"
+)
+
+// userNS says whether the daemon gets a user namespace, and when.
+type userNS uint8
+
+const (
+	noUserNS    userNS = iota
+	firstUserNS        // before everything else, in a second start: it gives the right to all the rest
+	lastUserNS         // after mounts and groups: what was made before belongs to the host's root
+)
+
+// namespaces plans every namespace but that of mounts. They are made in the order
+// of systemd: a new /proc must show the new PID namespace, a new /sys the new
+// network, a new /dev/mqueue the new IPC namespace.
+func (c *compiler) namespaces() {
+	p := c.p
+	c.userNamespace()
+	c.again()
+	c.unshares(ns.NewNet, "PrivateNetwork", p.PrivateNetwork, "NetworkNamespacePath", p.NetworkNamespacePath)
+	c.unshares(ns.NewIPC, "PrivateIPC", p.PrivateIPC, "IPCNamespacePath", p.IPCNamespacePath)
+	if v := p.ProtectControlGroups; v.V == "private" || v.V == "strict" {
+		if c.privileged("ProtectControlGroups", v.From, "a cgroup namespace") {
+			c.namespace(ns.NewCgroup, &ns.Unshare{Kind: ns.NewCgroup}, "ProtectControlGroups", v.From)
+		}
+	}
+	if h := p.ProtectHostname; h.Set && h.V.Mode != "no" && c.privileged("ProtectHostname", h.From, "a UTS namespace") {
+		c.namespace(ns.NewUTS, &ns.Unshare{Kind: ns.NewUTS}, "ProtectHostname", h.From)
+		if h.V.Name != "" {
+			c.namespace(ns.NewUTS, ns.SetHostname{Name: h.V.Name}, "ProtectHostname", h.From)
+		}
+	}
+}
+
+// namespace adds a step of a namespace. Where root gives some of them to a user
+// namespace that comes first, the others are made before it, in the first start.
+func (c *compiler) namespace(kind ns.Kinds, step Step, name string, from policy.Origin) {
+	stage := StageNamespaces
+	if c.userns == firstUserNS && c.env.UIDs[1] == 0 && c.delegated()&kind == 0 {
+		if c.env.Again.UserNS {
+			return // it was done
+		}
+		stage = StageBefore
+	}
+	c.add(stage, step, name, from, ExitNamespace)
+}
+
+// unshares plans a namespace that is made, or joined by its path: the path wins.
+func (c *compiler) unshares(kind ns.Kinds, name string, private policy.Opt[bool], pathName string, path policy.Opt[string]) {
+	switch {
+	case path.Set:
+		if c.privileged(pathName, path.From, "setns(2)") {
+			c.namespace(0, &ns.Join{Kind: kind, Path: path.V}, pathName, path.From)
+		}
+	case private.V:
+		if !c.privileged(name, private.From, "a namespace") {
+			return
+		}
+		c.namespace(kind, &ns.Unshare{Kind: kind}, name, private.From)
+		if kind == ns.NewNet {
+			c.namespace(kind, ns.LoopbackUp{}, name, private.From)
+		}
+	}
+}
+
+// canMount tells whether a mount namespace can be had: with CAP_SYS_ADMIN, or in a
+// user namespace of the caller.
+func (c *compiler) canMount() bool {
+	return c.env.linux() && c.env.Caps.Effective.Has(capSysAdmin) && c.env.Proc
+}
+
+// privileged refuses a directive where neither CAP_SYS_ADMIN nor a user namespace
+// can be had. It refuses once.
+func (c *compiler) privileged(name string, from policy.Origin, what string) bool {
+	if c.canMount() {
+		return true
+	}
+	for i := range c.plan.Refused {
+		if c.plan.Refused[i].Directive == name+"=" && c.plan.Refused[i].Origin == from {
+			return false
+		}
+	}
+	switch {
+	case !c.env.linux():
+		return false // it was refused with all else that is Linux's
+	case c.env.Caps.Effective.Has(capSysAdmin):
+		c.refuse(name, from, ExitNamespace, what+" is read back from /proc, and there is none")
+	default:
+		c.refuse(name, from, ExitNamespace, what+" needs CAP_SYS_ADMIN, which this environment does not have")
+	}
+	if d := policy.Lookup(name); d != nil {
+		c.last().Waivable = d.Class.Waivable()
+	}
+	return false
+}
+
+// onlyLandlock tells whether everything that was asked for may be done by Landlock:
+// then no user namespace is made for it.
+func (c *compiler) onlyLandlock() bool {
+	p := c.p
+	if len(p.AllowLandlock.Items) == 0 || p.PrivateNetwork.V || p.PrivateIPC.V || p.PrivatePIDs.V || p.ProtectHostname.Set {
+		return false
+	}
+	all := true
+	eachView(p, func(name string, _ policy.Origin) bool {
+		all = slices.ContainsFunc(p.AllowLandlock.Items, func(it policy.Item[string]) bool { return it.V == name })
+		return all
+	})
+	return all
+}
+
+// asksNamespaces are the directives that need a namespace other than a user's.
+func asksNamespaces(p *policy.Policy) (name string, from policy.Origin) {
+	for _, a := range [...]struct {
+		on   bool
+		name string
+		from policy.Origin
+	}{
+		{p.PrivateNetwork.V, "PrivateNetwork", p.PrivateNetwork.From},
+		{p.PrivateIPC.V, "PrivateIPC", p.PrivateIPC.From},
+		{p.PrivatePIDs.V, "PrivatePIDs", p.PrivatePIDs.From},
+		{p.ProtectHostname.V.Mode == "yes" || p.ProtectHostname.V.Mode == "private", "ProtectHostname", p.ProtectHostname.From},
+	} {
+		if a.on {
+			return a.name, a.from
+		}
+	}
+	return asksView(p)
+}
+
+// userNamespace decides whether there is a user namespace, and when it is made.
+func (c *compiler) userNamespace() {
+	p, env := c.p, c.env
+	asked := p.PrivateUsers.Set && p.PrivateUsers.V != "no" || p.UserNamespacePath.Set
+	why, from := "PrivateUsers", p.PrivateUsers.From
+	if p.UserNamespacePath.Set {
+		why, from = "UserNamespacePath", p.UserNamespacePath.From
+	}
+	if !env.linux() {
+		return
+	}
+	root := env.UIDs[1] == 0 && env.Caps.Effective.Has(capSysAdmin)
+	switch {
+	case env.Again.UserNS:
+		c.userns = firstUserNS
+		if !asked {
+			why, from = asksNamespaces(p)
+		}
+	case asked && root && c.delegates() && c.delegated()&ns.NewNS == 0 && c.made()&ns.NewNS != 0:
+		c.refuse("DelegateNamespaces", p.DelegateNamespaces.From, ExitNamespace, "mounts that the user namespace does not own, with other namespaces that it does, cannot be had")
+		c.last().Hint = "DelegateNamespaces=mnt … gives it the mounts as well"
+		return
+	case asked && root && !c.delegates():
+		c.lastUserNamespace()
+		return
+	case asked, !env.Caps.Effective.Has(capSysAdmin) && env.UIDs[1] != 0:
+		if !asked {
+			if why, from = asksNamespaces(p); why == "" {
+				return
+			}
+			if c.onlyLandlock() {
+				return
+			}
+		}
+		if env.UIDs[1] == 0 && !root {
+			c.refuse(why, from, ExitNamespace, "a user namespace needs CAP_SYS_ADMIN, which this environment does not have")
+			c.last().Waivable = true
+			return
+		}
+		if p.UserNamespacePath.Set {
+			c.need(capSysAdmin, why, from, ExitNamespace, "setns(2) into a user namespace")
+			return
+		}
+		c.userns = firstUserNS
+	default:
+		return
+	}
+	c.usernsWhy, c.usernsFrom = why, from
+	maps, err := c.maps(p.PrivateUsers.V)
+	if err != nil {
+		c.refuse(why, from, ExitNamespace, err.Error())
+		c.last().Waivable = true
+		return
+	}
+	if !c.env.Again.UserNS {
+		// Inside, there is every capability; over the host there is none any more.
+		inside := *env
+		all := caps.All(env.LastCap)
+		inside.Caps = CapState{Permitted: all, Effective: all, Bounding: all}
+		inside.SecureBits = 0
+		inside.NoSetgroups = maps.DenySetgroups
+		c.env = &inside
+	}
+	e := c.add(StageAgain, &userNamespaceStep{maps: maps}, why, from, ExitNamespace)
+	e.Because = "without root, a user namespace gives the right to make the other ones"
+	if asked {
+		e.Because = ""
+	}
+	if root {
+		e.Because = "DelegateNamespaces= gives what follows to it"
+	}
+	c.firstMaps = maps
+}
+
+// maps are the ids of the user namespace. Without root only the own ids can be
+// there, user_namespaces(7).
+func (c *compiler) maps(mode string) (*ns.UserMaps, error) {
+	env := c.env
+	root := env.UIDs[1] == 0
+	switch mode {
+	case "identity", "full":
+		if !root && !env.Again.UserNS {
+			return nil, errors.New("the ids of others can be mapped by root only: use PrivateUsers=yes")
+		}
+		if mode == "full" {
+			return ns.FullMaps(), nil
+		}
+		return ns.IdentityMaps(), nil
+	}
+	uid, gid := c.uid, c.gid
+	if c.userns == firstUserNS && !root {
+		uid, gid = env.UIDs[1], env.GIDs[1]
+	}
+	return ns.SelfMaps(uid, gid, root), nil
+}
+
+// lastUserNamespace is that of root: made by the executor, in a process of one
+// thread, after everything that must belong to the host.
+func (c *compiler) lastUserNamespace() {
+	p := c.p
+	if p.UserNamespacePath.Set {
+		if !c.privileged("UserNamespacePath", p.UserNamespacePath.From, "setns(2)") {
+			return
+		}
+		c.userns = lastUserNS
+		step := &joinUserNamespace{Join: &ns.Join{Kind: ns.NewUser, Path: p.UserNamespacePath.V}, self: c.env.self}
+		c.plan.join = step.Join
+		c.add(StageUserNS, step, "UserNamespacePath", p.UserNamespacePath.From, ExitNamespace)
+		return
+	}
+	if !c.privileged("PrivateUsers", p.PrivateUsers.From, "a user namespace") {
+		return
+	}
+	maps, err := c.maps(p.PrivateUsers.V)
+	if err != nil {
+		c.refuse("PrivateUsers", p.PrivateUsers.From, ExitNamespace, err.Error())
+		return
+	}
+	c.userns = lastUserNS
+	c.add(StageUserNS, &lastUserNamespaceStep{maps: maps, self: c.env.self}, "PrivateUsers", p.PrivateUsers.From, ExitNamespace)
+	if p.PrivateUsers.V == "self" && p.SupplementaryGroups.IsSet() {
+		c.note("groups-unmapped", "PrivateUsers=yes: supplementary groups hold, and are seen as nobody's inside")
+	}
+}
+
+// delegates tells whether a namespace is to belong to the user namespace, so that
+// this must come first.
+func (c *compiler) delegates() bool {
+	return c.delegated()&c.made() != 0
+}
+
+// delegated are the kinds which DelegateNamespaces= names, and mounts with those
+// that bring a file system along, systemd.exec(5).
+func (c *compiler) delegated() ns.Kinds {
+	d := c.p.DelegateNamespaces.V
+	if d&c.made()&(ns.NewNet|ns.NewPID|ns.NewCgroup) != 0 {
+		d |= ns.NewNS
+	}
+	return d
+}
+
+// made are the kinds of namespaces that the plan makes.
+func (c *compiler) made() ns.Kinds {
+	p := c.p
+	var k ns.Kinds
+	if p.PrivateNetwork.V {
+		k |= ns.NewNet
+	}
+	if p.PrivateIPC.V {
+		k |= ns.NewIPC
+	}
+	if p.PrivatePIDs.V {
+		k |= ns.NewPID
+	}
+	if p.ProtectHostname.V.Mode == "yes" || p.ProtectHostname.V.Mode == "private" {
+		k |= ns.NewUTS
+	}
+	if p.ProtectControlGroups.V == "private" || p.ProtectControlGroups.V == "strict" {
+		k |= ns.NewCgroup
+	}
+	if name, _ := asksView(p); name != "" {
+		k |= ns.NewNS
+	}
+	return k
+}
+
+// again plans what needs a second start.
+func (c *compiler) again() {
+	p, env := c.p, c.env
+	if !env.linux() {
+		return
+	}
+	start := &Start{UserNS: c.firstMaps}
+	if p.PrivatePIDs.V {
+		switch {
+		case p.Parent.V == "never":
+			c.refuse("PrivatePIDs", p.PrivatePIDs.From, ExitNamespace, "a PID namespace needs a parent outside of it, and there is --parent=never")
+			c.last().Waivable = true
+		case c.privileged("PrivatePIDs", p.PrivatePIDs.From, "a PID namespace"):
+			start.PIDNS = true
+			start.PIDFirst = start.UserNS != nil && env.UIDs[1] == 0 && p.DelegateNamespaces.V&ns.NewPID == 0
+			c.add(StageAgain, &pidNamespaceStep{done: env.Again.PIDNS}, "PrivatePIDs", p.PrivatePIDs.From, ExitNamespace)
+			c.add(StageDeath, deathSignal{}, "PrivatePIDs", p.PrivatePIDs.From, ExitNamespace).Because = "who kills the parent means the daemon"
+		}
+	}
+	if p.Init.V && !start.PIDNS {
+		start.Init = true
+		c.add(StageAgain, initStep{}, "X-Hardrun-Init", p.Init.From, ExitExec)
+	}
+	if !env.Again.Any() && (start.UserNS != nil || start.PIDNS || start.Init) {
+		c.plan.Start = start
+	}
+}
+
+// hostOnly are capabilities which count over the host only: having them in a user
+// namespace gives nothing.
+func hostOnly(n int) bool {
+	return slices.Contains([]int{capSysNice, capSysResource, capMacAdmin}, n)
+}
+
+// userNamespaceStep is a user namespace made before a second start.
+type userNamespaceStep struct{ maps *ns.UserMaps }
+
+func (s *userNamespaceStep) String() string { return "user namespace: " + s.maps.String() }
+
+// Mechanism is the call as strace shows it.
+func (s *userNamespaceStep) Mechanism() string {
+	return "unshare(CLONE_NEWUSER), write(/proc/self/uid_map, gid_map)"
+}
+
+// lastUserNamespaceStep is a user namespace made by the executor.
+type lastUserNamespaceStep struct {
+	maps *ns.UserMaps
+	self int
+}
+
+func (s *lastUserNamespaceStep) String() string { return "user namespace: " + s.maps.String() }
+
+// Mechanism is the call as strace shows it.
+func (s *lastUserNamespaceStep) Mechanism() string {
+	return "unshare(CLONE_NEWUSER), write(/proc/self/uid_map, gid_map)"
+}
+
+// joinUserNamespace is UserNamespacePath=.
+type joinUserNamespace struct {
+	*ns.Join
+	self int
+}
+
+// pidNamespaceStep is PrivatePIDs=.
+type pidNamespaceStep struct{ done bool }
+
+func (s *pidNamespaceStep) String() string {
+	return "PID namespace: the daemon is its process 1, a small parent waits outside"
+}
+
+// Mechanism is the call as strace shows it.
+func (s *pidNamespaceStep) Mechanism() string { return "clone(CLONE_NEWPID)" }
+
+// initStep is --init.
+type initStep struct{}
+
+func (initStep) String() string { return "a small parent that reaps and forwards signals" }
+
+// Mechanism is the call as strace shows it.
+func (initStep) Mechanism() string { return "clone()" }
+
+// deathSignal ends the daemon when its parent is killed.
+type deathSignal struct{}
+
+func (deathSignal) String() string { return "SIGKILL when the parent dies" }
+
+// Mechanism is the call as strace shows it.
+func (deathSignal) Mechanism() string { return "prctl(PR_SET_PDEATHSIG, SIGKILL)" }

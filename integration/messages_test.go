@@ -20,7 +20,7 @@ func TestWaivers(t *testing.T) {
 		code    int
 	}{
 		{"no such module", "", []string{"--apparmor-profile=x"}, "AppArmorProfile", 231},
-		{"not applied", "", []string{"--private-network"}, "PrivateNetwork", 78},
+		{"not applied", "", []string{"--restrict-realtime"}, "RestrictRealtime", 78},
 		{"found at compile", "without=24 rlimit=12:100:1000", []string{"--limit-msgqueue=2000"}, "LimitMSGQUEUE", 205},
 		{"found at the call", "gid=65534 uid=65534", []string{"--nice=-5"}, "Nice", 201},
 		{"no real-time", "gid=65534 uid=65534", []string{"--cpu-scheduling-policy=fifo"}, "CPUSchedulingPolicy", 214},

@@ -5,10 +5,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# A package, and a file or command by which it shows.
-demo='bind9:named bind9-dnsutils:dig libcap2-bin:capsh iproute2:ip musl-tools:musl-gcc'
+# A package, a command by which it shows, and the service that it brings, if any.
+demo='bind9:named:named bind9-dnsutils:dig libcap2-bin:capsh iproute2:ip musl-tools:musl-gcc'
 bench='musl-tools:musl-gcc runit:chpst gosu:gosu'
-test="$demo strace:strace bubblewrap:bwrap runit:chpst s6:s6-svc gosu:gosu unbound:unbound"
+test="$demo strace:strace bubblewrap:bwrap runit:chpst s6:s6-svc gosu:gosu unbound:unbound:unbound nginx-light:nginx:nginx redis-server:redis-server:redis-server curl:curl"
 
 case ${1-} in
 demo) wanted=$demo ;;
@@ -22,8 +22,15 @@ esac
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=
-for pair in $wanted; do
-	command -v "${pair#*:}" >/dev/null 2>&1 || missing="$missing ${pair%%:*}"
+services=
+for entry in $wanted; do
+	package=${entry%%:*} command=${entry#*:}
+	service=${command#*:} command=${command%%:*}
+	command -v "$command" >/dev/null 2>&1 && continue
+	missing="$missing $package"
+	if [ "$entry" = "$package:$command:$service" ]; then
+		services="$services $service"
+	fi
 done
 
 # OpenRC is unpacked, not installed: its package conflicts with sysv-rc and moves
@@ -79,13 +86,11 @@ if [ -n "$missing" ]; then
 	# Package names are words.
 	# shellcheck disable=SC2086
 	apt-get install -y -qq --no-install-recommends $missing
-	case " $missing " in
-	*' bind9 '*)
-		# A package enables its service for the next boot; nobody asked for a name server.
-		echo "setup: bind9's own service is disabled, so that it does not start at the next boot, either"
-		update-rc.d named disable >/dev/null 2>&1 || echo "setup: update-rc.d named disable failed: see to it if this machine is to be rebooted"
-		;;
-	esac
+	for service in $services; do
+		# A package enables its service for the next boot; nobody asked for one.
+		echo "setup: the service $service is disabled, so that it does not start at the next boot, either"
+		update-rc.d "$service" disable >/dev/null 2>&1 || echo "setup: update-rc.d $service disable failed: see to it if this machine is to be rebooted"
+	done
 fi
 
 if [ -n "$openrc" ]; then

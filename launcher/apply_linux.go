@@ -121,7 +121,11 @@ func (pl *Plan) apply(t *Thread, from, to Stage) error {
 			err = s.Verify()
 		}
 		if err != nil {
-			return e.error(err)
+			failed := e.error(err)
+			if e.Exit == ExitNamespace && environmental(err) {
+				failed.Hints = pl.without()
+			}
+			return failed
 		}
 	}
 	return nil
@@ -162,6 +166,11 @@ func (pl *Plan) lower() (*row.Program, error) {
 		e := &pl.Entries[i]
 		if s, ok := e.Step.(*execStep); ok {
 			last = s
+		}
+		switch e.Step.(type) {
+		case doer, checker, loader:
+		default:
+			continue
 		}
 		steps[i] = row.Step{
 			Text:  e.Stage.String() + ": " + e.Step.String(),

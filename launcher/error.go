@@ -53,6 +53,7 @@ type Error struct {
 	Origin    policy.Origin
 	Exit      int // systemd's number for this kind of step
 	Err       error
+	Hints     []string // how a launch could go on without it; may be empty
 }
 
 // Error is "chroot: root /srv/named: …: permission denied (RootDirectory= --chroot)".

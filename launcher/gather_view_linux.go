@@ -77,7 +77,7 @@ func (e *Env) minimalRoot(p *policy.Policy, args []string) {
 		e.problem(name, from, ExitExec, err)
 		return
 	}
-	files, notes, err := ns.Closure("/", command, modules(p)...)
+	files, notes, err := ns.Closure("/", command, besides(p)...)
 	if err != nil {
 		e.problem(name, from, ExitExec, err)
 		return
@@ -85,6 +85,11 @@ func (e *Env) minimalRoot(p *policy.Policy, args []string) {
 	if e.Closure, err = uncovered(p, files); err != nil {
 		e.problem(name, from, ExitExec, err)
 		return
+	}
+	for i := range e.Closure {
+		if f := &e.Closure[i]; f.Why == "asked for" { // all else that was is bound
+			f.Why = "the time zone"
+		}
 	}
 	for _, n := range notes {
 		e.ClosureNotes = append(e.ClosureNotes, "not known: "+n.Topic+": "+n.Text)
@@ -110,10 +115,16 @@ func (e *Env) commandOfRoot(p *policy.Policy, command string) (string, error) {
 	return "", errors.New("command not found: " + command + " (searched " + strings.Join(search, ":") + ")")
 }
 
-// modules are the files that are bound to the path which they have: what they need
-// is looked up with the command, which will load them.
-func modules(p *policy.Policy) []string {
+// localTime is the time zone of localtime(3).
+const localTime = "/etc/localtime"
+
+// besides are the time zone, and the files that are bound to the path which they
+// have: what a module needs is looked up with the command, which will load it.
+func besides(p *policy.Policy) []string {
 	var list []string
+	if mode, _, err := host.examine(localTime); err == nil && mode&unix.S_IFMT == unix.S_IFREG {
+		list = append(list, localTime)
+	}
 	for _, b := range p.Binds.Items {
 		if b.V.Source != b.V.Target {
 			continue

@@ -277,7 +277,7 @@ func (spec *CageSpec) plan(c *closer) (plan, error) {
 	}
 	list := []entry{dirEntry("/dev", "for devices and log sockets")}
 	if spec.GOOS != "openbsd" {
-		list = append(list, textEntry("/etc/nsswitch.conf", "names come from files, hosts from DNS, too", nsswitch, 0o644))
+		list = append(list, textEntry("/etc/nsswitch.conf", "names come from files, hosts from DNS, too", NameSwitch, 0o644))
 	}
 	list = append(list, spec.database()...)
 	for _, e := range list {
@@ -307,7 +307,9 @@ func (spec *CageSpec) runtime(p plan, command string) error {
 	return err
 }
 
-const nsswitch = `passwd: files
+// NameSwitch is the nsswitch.conf(5) of a root that has no other modules than the
+// C library's own.
+const NameSwitch = `passwd: files
 group: files
 hosts: files dns
 services: files

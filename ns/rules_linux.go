@@ -63,15 +63,10 @@ func (v *View) resolve() {
 	st.byPath = make(map[string]*bound, len(v.Rules)+1)
 	st.bounds = make([]*bound, 0, len(v.Rules)+1)
 	for _, r := range v.Rules {
-		fd, err := openIn(st.root, r.Path, unix.O_PATH)
+		fd, real, err := v.find(r.Path)
 		if absent(err) && r.Optional {
 			continue
 		}
-		if err != nil {
-			r.state.err = err
-			continue
-		}
-		real, err := st.real(v, fd)
 		if err != nil {
 			r.state.err = err
 			continue
@@ -103,11 +98,21 @@ func (v *View) resolve() {
 	sortBounds(st.bounds)
 }
 
-func (v *viewState) real(view *View, fd int) (string, error) {
-	if fd == v.root {
-		return "/", nil
+// find opens a path of the daemon's root, and answers where its links lead.
+func (v *View) find(path string) (fd int, real string, err error) {
+	root := v.state.root
+	fd, err = unix.Openat2(root, path, &unix.OpenHow{
+		Flags:   unix.O_PATH | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err == nil {
+		return fd, path, nil // it has none
 	}
-	return view.realPath(fd)
+	if fd, err = openIn(root, path, unix.O_PATH); err != nil {
+		return -1, "", err
+	}
+	real, err = v.realPath(fd)
+	return fd, real, err
 }
 
 // decide says what holds below each bound, and drops those that change nothing.

@@ -218,7 +218,7 @@ func (NewMounts) String() string { return "mount namespace, slave of the host's"
 
 // Mechanism is the call as strace shows it.
 func (NewMounts) Mechanism() string {
-	return "unshare(CLONE_NEWNS), mount(\"/\", MS_REC|MS_SLAVE)"
+	return "unshare(CLONE_NEWNS|CLONE_FILES), mount(\"/\", MS_REC|MS_SLAVE)"
 }
 
 // NewRoot makes the new root a mount of its own.

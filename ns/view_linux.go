@@ -68,8 +68,10 @@ func (s NewMounts) Prepare(self int) error {
 // host that the view will have, while it can still be seen.
 func (s NewMounts) Apply(self int) error {
 	v := &s.View.state
-	if _, _, e := unix.RawSyscall(unix.SYS_UNSHARE, unix.CLONE_NEWNS, 0, 0); e != 0 {
-		return os.NewSyscallError("unshare(CLONE_NEWNS)", e)
+	// A table of descriptors of its own: that of several threads grows only after a
+	// grace period of RCU, some milliseconds each time, and a view opens many.
+	if _, _, e := unix.RawSyscall(unix.SYS_UNSHARE, unix.CLONE_NEWNS|unix.CLONE_FILES, 0, 0); e != 0 {
+		return os.NewSyscallError("unshare(CLONE_NEWNS|CLONE_FILES)", e)
 	}
 	now, err := mountNamespace(self)
 	if err != nil {

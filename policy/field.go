@@ -118,14 +118,7 @@ func (l *list[T]) set(p *Policy, value string, from Origin) error {
 	if err != nil {
 		return err
 	}
-	to := l.items(p)
-	// A longer array is made each time: a copy of the policy keeps its own.
-	items := make([]Item[T], 0, len(to.Items)+len(values))
-	items = append(items, to.Items...)
-	for _, v := range values {
-		items = append(items, Item[T]{V: v, From: from})
-	}
-	to.Items, to.From = items, from
+	l.items(p).add(values, from)
 	return nil
 }
 

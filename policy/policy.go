@@ -60,6 +60,20 @@ type List[T any] struct {
 	Items []Item[T]
 	Reset bool
 	From  Origin // of the last assignment
+
+	owner *List[T] // whose array Items is: a copy of a policy must not append to it
+}
+
+// add appends values. A copy of a list gets an array of its own.
+func (l *List[T]) add(values []T, from Origin) {
+	if l.owner != l {
+		l.Items = append(make([]Item[T], 0, len(l.Items)+len(values)), l.Items...)
+		l.owner = l
+	}
+	for _, v := range values {
+		l.Items = append(l.Items, Item[T]{V: v, From: from})
+	}
+	l.From = from
 }
 
 // IsSet tells whether the list was assigned at all, be it the empty list.

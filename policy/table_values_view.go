@@ -36,8 +36,8 @@ func parseBindWord(s string) ([]Bind, error)         { return one(ParseBindWord(
 func parseReadOnlyBindWord(s string) ([]Bind, error) { return readOnlyBinds(parseBindWord(s)) }
 func parseTmpfsWord(s string) ([]Tmpfs, error)       { return one(ParseTmpfsWord(s)) }
 
-// landlockNames are the directives that Landlock can stand in for.
-var landlockNames = [...]string{
+// Landlockable are the directives that Landlock can stand in for, --allow-landlock.
+var Landlockable = [...]string{
 	"ReadOnlyPaths", "ReadWritePaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths", "ProtectSystem", "ProtectHome",
 }
 
@@ -50,9 +50,9 @@ func parseAllowLandlock(s string) ([]string, error) {
 			words = []string{""}
 		}
 		for _, w := range words {
-			name, err := oneOf(strings.TrimSuffix(w, "="), landlockNames[:]...)
+			name, err := oneOf(strings.TrimSuffix(w, "="), Landlockable[:]...)
 			if err != nil {
-				return nil, &process.WordError{What: "directive for Landlock", Word: w, Words: landlockNames[:]}
+				return nil, &process.WordError{What: "directive for Landlock", Word: w, Words: Landlockable[:]}
 			}
 			names = append(names, name)
 		}

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -813,6 +814,22 @@ static enum fate fate(int status_fd, int signal, int sent)
 	return is[2] || is[3] ? HEARD : LOST;
 }
 
+// shrink lets go of the pages of the own file that were read for the start. What is
+// needed again comes back.
+static void shrink(void)
+{
+	const ElfW(Phdr) *list = (const void *)(uintptr_t)getauxval(AT_PHDR);
+	uint64_t base = 0, page = getauxval(AT_PAGESZ);
+	for (unsigned long i = 0; list && page && i < getauxval(AT_PHNUM); i++) {
+		if (list[i].p_type == PT_PHDR)
+			base = ptr(list) - list[i].p_vaddr;
+		if (list[i].p_type == PT_LOAD && !(list[i].p_flags & PF_W)) {
+			uint64_t at = (base + list[i].p_vaddr) & ~(page - 1);
+			call3(SYS_madvise, at, base + list[i].p_vaddr + list[i].p_memsz - at, MADV_DONTNEED);
+		}
+	}
+}
+
 // wait_for is the parent of --init and of a PID namespace: it reaps every child,
 // forwards every signal to the one that matters, and ends as that one ends. It
 // runs here, before the Go runtime, and so is one thread of some 300 KiB.
@@ -851,6 +868,7 @@ static void __attribute__((noreturn)) wait_for(long child, int status_fd, int re
 	if (call3(SYS_close_range, first, ~0u, 0) == -ENOSYS) // Linux before 5.9
 		for (int fd = first; fd < 4096; fd++)
 			call1(SYS_close, fd);
+	shrink();
 	for (;;) {
 		int state;
 		while ((pid = call4(SYS_wait4, -1, ptr(&state), WNOHANG, 0)) > 0)

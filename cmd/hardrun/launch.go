@@ -61,6 +61,9 @@ func failed(err error) int {
 	say(err.Error())
 	var step *launcher.Error
 	if errors.As(err, &step) {
+		for _, h := range step.Hints {
+			hint(h)
+		}
 		return step.Exit
 	}
 	return launcher.ExitExec

@@ -47,20 +47,12 @@ func out(text string) int {
 // refusals says everything that cannot be had at once, ends in the line that
 // would waive it, and answers the exit status of the first.
 func refusals(list []launcher.Refusal) int {
-	var waive []string
-	all := true
 	for i := range list {
-		r := &list[i]
-		say(r.Error())
-		hint(r.Hint)
-		name := strings.TrimSuffix(r.Directive, "=")
-		all = all && r.Waivable
-		if r.Waivable && !contains(waive, name) {
-			waive = append(waive, name)
-		}
+		say(list[i].Error())
+		hint(list[i].Hint)
 	}
-	if all && len(waive) > 0 {
-		hint("to start without: --waive=" + strings.Join(waive, ","))
+	for _, h := range launcher.WithoutThem(list) {
+		hint(h)
 	}
 	return list[0].Exit
 }

@@ -3,6 +3,7 @@
 //
 //   probe [--out=FILE] [WORD]...         the state, to stdout or to FILE
 //   probe try ACT [ARG]...               {"act":…,"value":…,"errno":"EPERM"}
+//   probe ask                            an act on each line of stdin, its words parted by tabs; an answer on each of stdout
 //   probe with PREPARATION... -- COMMAND prepares a start, then execs COMMAND
 //   probe serve FILE STATUS              notes signals in FILE; TERM ends it with STATUS
 //
@@ -14,9 +15,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <mqueue.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,11 +33,13 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -52,6 +58,7 @@ static const char *errname(int e)
 	E(EPERM) E(ENOENT) E(ESRCH) E(EINTR) E(EIO) E(ENXIO) E(E2BIG) E(ENOEXEC) E(EBADF) E(ECHILD) E(EAGAIN) E(ENOMEM) E(EACCES)
 	E(EFAULT) E(EBUSY) E(EEXIST) E(EXDEV) E(ENODEV) E(ENOTDIR) E(EISDIR) E(EINVAL) E(ENFILE) E(EMFILE) E(ENOTTY) E(ETXTBSY)
 	E(EFBIG) E(ENOSPC) E(ESPIPE) E(EROFS) E(EPIPE) E(ENOSYS) E(ELOOP) E(ENAMETOOLONG) E(ENOKEY) E(EADDRINUSE) E(EOPNOTSUPP)
+	E(ENETUNREACH) E(ECONNREFUSED) E(ENOTEMPTY)
 #undef E
 	}
 	snprintf(number, sizeof number, "errno %d", e);
@@ -463,6 +470,307 @@ static long drop_all(uint64_t keep)
 	return syscall(SYS_capset, &head, data);
 }
 
+// ---- acts on files, mounts and namespaces
+
+static char said[16384]; // what an act found, in place of its name
+
+static long try_read(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	ssize_t n = fd < 0 ? -1 : read(fd, said, sizeof said - 1);
+	int e = errno;
+	said[n > 0 ? n : 0] = 0;
+	if (fd >= 0)
+		close(fd);
+	acted = said;
+	errno = e;
+	return n;
+}
+
+static long try_create(const char *path, int flags, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | flags, mode);
+	return fd < 0 ? -1 : close(fd);
+}
+
+static long try_put(const char *path, const char *what)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd < 0 ? -1 : write(fd, what, strlen(what));
+	int e = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = e;
+	return n;
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+// words joins up to 1024 names, sorted, by blanks.
+static long words(char **list, size_t n)
+{
+	qsort(list, n, sizeof *list, by_name);
+	said[0] = 0;
+	for (size_t i = 0, at = 0; i < n && at < sizeof said - 300; i++) {
+		at += (size_t)snprintf(said + at, sizeof said - at, "%s%s", i ? " " : "", list[i]);
+		free(list[i]);
+	}
+	acted = said;
+	return (long)n;
+}
+
+static long try_list(const char *path)
+{
+	char *list[1024];
+	size_t n = 0;
+	DIR *d = opendir(path);
+	struct dirent *e;
+	if (!d)
+		return -1;
+	while ((e = readdir(d)) && n < 1024)
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			list[n++] = strdup(e->d_name);
+	closedir(d);
+	return words(list, n);
+}
+
+static long interfaces(void)
+{
+	char *list[1024];
+	size_t n = 0;
+	struct if_nameindex *all = if_nameindex();
+	if (!all)
+		return -1;
+	for (struct if_nameindex *i = all; i->if_index && n < 1024; i++)
+		list[n++] = strdup(i->if_name);
+	if_freenameindex(all);
+	return words(list, n);
+}
+
+// try_run executes a program and gives its status, or why it could not.
+static long try_run(const char *path, char **argv)
+{
+	int news[2], e = 0, status = 0;
+	if (pipe2(news, O_CLOEXEC))
+		return -1;
+	pid_t pid = fork();
+	if (pid < 0)
+		return -1;
+	if (pid == 0) {
+		execve(path, argv, environ);
+		e = errno;
+		_exit(write(news[1], &e, sizeof e) != sizeof e);
+	}
+	close(news[1]);
+	ssize_t n = read(news[0], &e, sizeof e);
+	close(news[0]);
+	waitpid(pid, &status, 0);
+	if (n > 0) {
+		errno = e;
+		return -1;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static long map_exec(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	void *p = mmap(0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	int e = errno;
+	close(fd);
+	errno = e;
+	return p == MAP_FAILED ? -1 : 0;
+}
+
+// unix_address is that of a path or, with "@", an abstract name.
+static socklen_t unix_address(struct sockaddr_un *a, const char *name)
+{
+	memset(a, 0, sizeof *a);
+	a->sun_family = AF_UNIX;
+	strncpy(a->sun_path, name, sizeof a->sun_path - 1);
+	socklen_t n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(a->sun_path));
+	if (name[0] == '@')
+		a->sun_path[0] = 0;
+	return n;
+}
+
+static long try_unix(const char *name, int listening)
+{
+	struct sockaddr_un a;
+	socklen_t n = unix_address(&a, name);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (listening) // and stays open
+		return bind(fd, (struct sockaddr *)&a, n) ? -1 : listen(fd, 1);
+	long r = connect(fd, (struct sockaddr *)&a, n);
+	int e = errno;
+	close(fd);
+	errno = e;
+	return r;
+}
+
+// loopback talks to itself over 127.0.0.1.
+static long loopback(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof a;
+	char c = 0;
+	int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (l < 0 || s < 0 || bind(l, (struct sockaddr *)&a, n) || listen(l, 1) || getsockname(l, (struct sockaddr *)&a, &n) || connect(s, (struct sockaddr *)&a, n))
+		return -1;
+	int r = accept(l, 0, 0);
+	if (r < 0 || write(s, "x", 1) != 1 || read(r, &c, 1) != 1)
+		return -1;
+	close(l);
+	close(s);
+	close(r);
+	return c;
+}
+
+static long try_queue(const char *name, int flags)
+{
+	mqd_t q = mq_open(name, O_RDWR | O_CLOEXEC | flags, 0666, 0);
+	return q < 0 ? -1 : mq_close(q);
+}
+
+static long pseudo_terminal(void)
+{
+	int m = open("/dev/ptmx", O_RDWR | O_CLOEXEC | O_NOCTTY), zero = 0, number = -1;
+	if (m < 0 || ioctl(m, TIOCSPTLCK, &zero) || ioctl(m, TIOCGPTN, &number))
+		return -1;
+	snprintf(said, sizeof said, "/dev/pts/%d", number);
+	int s = open(said, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	acted = said;
+	if (s < 0)
+		return -1;
+	close(s);
+	return close(m);
+}
+
+// nested mounts, while a child of a mount namespace of its own looks whether that
+// arrives there. 1: it did.
+static long nested(const char *path)
+{
+	int ready[2], done[2], status;
+	char c = 0;
+	if (pipe2(ready, O_CLOEXEC) || pipe2(done, O_CLOEXEC))
+		return -1;
+	pid_t pid = fork();
+	if (pid < 0)
+		return -1;
+	if (pid == 0) {
+		struct statfs fs;
+		if (unshare(CLONE_NEWNS))
+			_exit(99);
+		close(done[1]);
+		if (write(ready[1], "x", 1) != 1 || read(done[0], &c, 1) != 1 || statfs(path, &fs))
+			_exit(98);
+		_exit(fs.f_type == 0x01021994 /* TMPFS_MAGIC */);
+	}
+	close(ready[1]);
+	ssize_t n = read(ready[0], &c, 1);
+	long r = n == 1 ? mount("nested", path, "tmpfs", 0, "size=4k") : -1;
+	int e = errno;
+	if (write(done[1], "x", 1) < 0)
+		e = errno;
+	waitpid(pid, &status, 0);
+	if (!r)
+		r = umount2(path, MNT_DETACH) ? -1 : WEXITSTATUS(status);
+	else
+		errno = e;
+	close(ready[0]);
+	close(done[0]);
+	close(done[1]);
+	return r;
+}
+
+// file_act are acts on files, mounts and namespaces; none of them: -2.
+static long file_act(int argc, char **argv)
+{
+	const char *what = argv[0], *a = argc > 1 ? argv[1] : "", *b = argc > 2 ? argv[2] : "", *c = argc > 3 ? argv[3] : "";
+	struct stat st;
+	struct statfs fs;
+	struct utsname host;
+	if (!strcmp(what, "access"))
+		return access(a, (strchr(b, 'r') ? R_OK : 0) | (strchr(b, 'w') ? W_OK : 0) | (strchr(b, 'x') ? X_OK : 0));
+	if (!strcmp(what, "read"))
+		return try_read(a);
+	if (!strcmp(what, "create"))
+		return try_create(a, O_CREAT | O_EXCL, 0666);
+	if (!strcmp(what, "put"))
+		return try_put(a, b);
+	if (!strcmp(what, "unlink"))
+		return unlink(a);
+	if (!strcmp(what, "rename"))
+		return rename(a, b);
+	if (!strcmp(what, "mkdir"))
+		return mkdir(a, 0777);
+	if (!strcmp(what, "rmdir"))
+		return rmdir(a);
+	if (!strcmp(what, "chmod"))
+		return chmod(a, (mode_t)strtoul(b, 0, 8));
+	if (!strcmp(what, "mknod"))
+		return mknod(a, S_IFCHR | 0600, makedev((unsigned)atoi(b), (unsigned)atoi(c)));
+	if (!strcmp(what, "list"))
+		return try_list(a);
+	if (!strcmp(what, "mode"))
+		return stat(a, &st) ? -1 : (long)st.st_mode;
+	if (!strcmp(what, "device")) // MAJOR * 1000 + MINOR
+		return stat(a, &st) ? -1 : (long)(major(st.st_rdev) * 1000 + minor(st.st_rdev));
+	if (!strcmp(what, "mount-flags")) // ST_RDONLY 1, ST_NOSUID 2, ST_NODEV 4, ST_NOEXEC 8
+		return statfs(a, &fs) ? -1 : (long)fs.f_flags & 15;
+	if (!strcmp(what, "readlink")) {
+		ssize_t n = readlink(a, said, sizeof said - 1);
+		said[n > 0 ? n : 0] = 0;
+		acted = said;
+		return n;
+	}
+	if (!strcmp(what, "run"))
+		return try_run(a, argv + 1);
+	if (!strcmp(what, "map-exec"))
+		return map_exec(a);
+	if (!strcmp(what, "pty"))
+		return pseudo_terminal();
+	if (!strcmp(what, "interfaces"))
+		return interfaces();
+	if (!strcmp(what, "loopback"))
+		return loopback();
+	if (!strcmp(what, "unix-listen"))
+		return try_unix(a, 1);
+	if (!strcmp(what, "unix-connect"))
+		return try_unix(a, 0);
+	if (!strcmp(what, "shm-make"))
+		return shmget((key_t)strtoul(a, 0, 0), 4096, IPC_CREAT | IPC_EXCL | 0666) < 0 ? -1 : 0;
+	if (!strcmp(what, "shm-find"))
+		return shmget((key_t)strtoul(a, 0, 0), 0, 0) < 0 ? -1 : 0;
+	if (!strcmp(what, "shm-drop"))
+		return shmctl(shmget((key_t)strtoul(a, 0, 0), 0, 0), IPC_RMID, 0);
+	if (!strcmp(what, "mq-make"))
+		return try_queue(a, O_CREAT | O_EXCL);
+	if (!strcmp(what, "mq-find"))
+		return try_queue(a, 0);
+	if (!strcmp(what, "mq-drop"))
+		return mq_unlink(a);
+	if (!strcmp(what, "sethostname"))
+		return sethostname(a, strlen(a));
+	if (!strcmp(what, "hostname")) {
+		long r = uname(&host);
+		snprintf(said, sizeof said, "%s", r ? "" : host.nodename);
+		acted = said;
+		return r;
+	}
+	if (!strcmp(what, "mount-tmpfs")) // in the mount namespace that there is
+		return mount("probe", a, "tmpfs", 0, "size=64k");
+	if (!strcmp(what, "umount"))
+		return umount2(a, MNT_DETACH);
+	if (!strcmp(what, "nested"))
+		return nested(a);
+	return -2;
+}
+
 static int act(int argc, char **argv)
 {
 	const char *what = argv[0], *a = argc > 1 ? argv[1] : "", *b = argc > 2 ? argv[2] : "";
@@ -560,8 +868,28 @@ static int act(int argc, char **argv)
 	}
 	if (!strcmp(what, "write-fd"))
 		return report(write(atoi(a), b, strlen(b)));
+	long r = file_act(argc, argv);
+	if (r != -2)
+		return report(r);
 	fprintf(stderr, "probe: unknown act %s\n", what);
 	return 99;
+}
+
+// ask answers acts until stdin ends.
+static int ask(void)
+{
+	static char line[16384];
+	while (fgets(line, sizeof line, stdin)) {
+		char *argv[32];
+		int argc = 0;
+		line[strcspn(line, "\n")] = 0;
+		for (char *s = strtok(line, "\t"); s && argc < 31; s = strtok(0, "\t"))
+			argv[argc++] = s;
+		argv[argc] = 0;
+		if (argc && act(argc, argv) == 99)
+			return 99;
+	}
+	return 0;
 }
 
 // ---- a daemon which takes signals
@@ -790,6 +1118,8 @@ int main(int argc, char **argv)
 		return with(argv + first + 1);
 	else if (argc > first + 2 && !strcmp(argv[first], "serve"))
 		return serve(argv[first + 1], atoi(argv[first + 2]));
+	else if (argc > first && !strcmp(argv[first], "ask"))
+		code = ask();
 	else if (argc > first && !strcmp(argv[first], "orphan"))
 		code = orphan();
 	else if (argc > first + 1 && !strcmp(argv[first], "exit"))

@@ -19,6 +19,9 @@ type Thread struct {
 	// rows in a sealed memfd, and the constructor works them off. The descriptors of
 	// keep and the status text stay open over that.
 	RunAgain func(p *row.Program, statusFD int, keep []int)
+	// Guessed says that the constructor made a PID namespace because the options seemed
+	// to ask for it: its parent waits to hear whether that was right.
+	Guessed bool
 	// Warn prints one line of hardrun's own.
 	Warn func(text string)
 }

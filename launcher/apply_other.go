@@ -15,6 +15,7 @@ import (
 // Thread is who acts. Credentials belong to the process on these systems.
 type Thread struct {
 	Snapshot Snapshot
+	Guessed  bool // never
 	// Warn prints one line of hardrun's own.
 	Warn func(text string)
 }

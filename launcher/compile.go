@@ -68,6 +68,7 @@ func Compile(asked *policy.Policy, env *Env) *Plan {
 	c.namespaces()
 	c.streams()
 	c.view()
+	c.landlock()
 	c.command()
 	c.directory()
 	c.descriptors()

@@ -56,6 +56,7 @@ type Env struct {
 	FDSize      int    // how many descriptors the table had room for at the start; 0 when not known
 	NoSetgroups bool   // setgroups(2) is denied in this user namespace
 	OldMounts   bool   // no mount_setattr(2): Linux before 5.12; filled only for a view
+	Landlock    int    // the version of Landlock; filled only for --allow-landlock
 	InChroot    bool   // the root of the process is no mount: hardrun was started in a chroot(2)
 	Proc        bool   // a verified /proc is there
 	Terminal    bool   // a controlling terminal is shared with who started hardrun, and TIOCSTI works

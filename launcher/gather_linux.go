@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hardrun/hardrun/caps"
+	"github.com/hardrun/hardrun/ns"
 	"github.com/hardrun/hardrun/policy"
 	"github.com/hardrun/hardrun/process"
 	"golang.org/x/sys/unix"
@@ -77,6 +78,9 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 	}
 	if name, _ := asksView(p); name != "" {
 		env.viewOf(p, args)
+	}
+	if p.AllowLandlock.IsSet() {
+		env.Landlock = ns.LandlockVersion()
 	}
 	env.paths(p, args)
 	if who == "launch" {

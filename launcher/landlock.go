@@ -42,9 +42,6 @@ func (c *compiler) allLandlocked() bool {
 	return all
 }
 
-// landlockVersion is the version of Landlock that is there.
-func (c *compiler) landlockVersion() int { return ns.LandlockVersion() }
-
 // landlock plans one ruleset for all directives that are realised by Landlock.
 func (c *compiler) landlock() {
 	step := &ns.Landlock{UID: c.uid, GID: c.gid, Groups: c.groups}
@@ -57,7 +54,7 @@ func (c *compiler) landlock() {
 		if !c.landlocked(d.name) {
 			continue
 		}
-		if lack := ns.LandlockLack(c.landlockVersion(), d.rules); lack != "" {
+		if lack := ns.LandlockLack(c.env.Landlock, d.rules); lack != "" {
 			c.refuse(d.name, d.from, ExitNamespace, lack)
 			c.last().Waivable = policy.Lookup(d.name).Class.Waivable()
 			continue
@@ -87,7 +84,7 @@ func (c *compiler) landlock() {
 		c.implyNoNewPrivs(first, names[0]+"= needs Landlock, which only no_new_privs lets in without CAP_SYS_ADMIN")
 	}
 	e := c.add(StageLandlock, step, strings.Join(names, "= "), first, ExitNamespace)
-	e.Because = "there is no CAP_SYS_ADMIN for mounts, and AllowLandlock= names it"
+	e.Because = "mounts cannot be had, and AllowLandlock= names it"
 	e.Transient = true // nothing leads out of it; its proof is good once, before limits are lowered
 	c.landlockNotes(step.Rules)
 }
@@ -217,7 +214,7 @@ func (c *compiler) landlockNotes(rules []*ns.Rule) {
 	}
 	if hides {
 		text := "inaccessible by Landlock: open for " + who + " stay stat(2), readlink(2), chdir(2), statfs(2) and inotify(7) where the permissions allow them, so that names can be tried, and " + metadata
-		if c.landlockVersion() < 9 {
+		if c.env.Landlock < 9 {
 			text += "; and so does connecting to sockets"
 		}
 		weaker(text)

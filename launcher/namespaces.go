@@ -3,6 +3,7 @@ package launcher
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/hardrun/hardrun/caps"
 	"github.com/hardrun/hardrun/ns"
@@ -111,7 +112,7 @@ func (c *compiler) onlyLandlock() bool {
 	}
 	all := true
 	eachView(p, func(name string, _ policy.Origin) bool {
-		all = slices.ContainsFunc(p.AllowLandlock.Items, func(it policy.Item[string]) bool { return it.V == name })
+		all = c.landlockable(name)
 		return all
 	})
 	return all
@@ -157,6 +158,11 @@ func (c *compiler) userNamespace() {
 	case asked && root && c.delegates() && c.delegated()&ns.NewNS == 0 && c.made()&ns.NewNS != 0:
 		c.refuse("DelegateNamespaces", p.DelegateNamespaces.From, ExitNamespace, "mounts that the user namespace does not own, with other namespaces that it does, cannot be had")
 		c.last().Hint = "DelegateNamespaces=mnt … gives it the mounts as well"
+		return
+	case asked && root && c.delegates() && c.undelegated() != "":
+		names := c.undelegated()
+		c.refuse("DelegateNamespaces", p.DelegateNamespaces.From, ExitNamespace, "mounts that the user namespace owns cannot show a namespace that it does not own: "+names)
+		c.last().Hint = "DelegateNamespaces=mnt " + names + " gives it those as well"
 		return
 	case asked && root && !c.delegates():
 		c.lastUserNamespace()
@@ -302,6 +308,19 @@ func (c *compiler) made() ns.Kinds {
 	return k
 }
 
+// undelegated names the namespaces with a file system of their own (/sys, /proc,
+// /dev/mqueue, /sys/fs/cgroup) which are not given away though the mounts are.
+func (c *compiler) undelegated() string {
+	var names []string
+	for _, k := range [...]ns.Kinds{ns.NewCgroup, ns.NewIPC, ns.NewNet, ns.NewPID} {
+		if c.made()&k == 0 || c.delegated()&k != 0 || k == ns.NewNet && refusesMounts(c.p) {
+			continue
+		}
+		names = append(names, k.Name())
+	}
+	return strings.Join(names, " ")
+}
+
 // again plans what needs a second start.
 func (c *compiler) again() {
 	p, env := c.p, c.env
@@ -325,7 +344,7 @@ func (c *compiler) again() {
 		start.Init = true
 		c.add(StageAgain, initStep{}, "X-Hardrun-Init", p.Init.From, ExitExec)
 	}
-	if !env.Again.Any() && (start.UserNS != nil || start.PIDNS || start.Init) {
+	if start.UserNS != nil && !env.Again.UserNS || start.PIDNS && !env.Again.PIDNS || start.Init && !env.Again.Init {
 		c.plan.Start = start
 	}
 }

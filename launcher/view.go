@@ -118,7 +118,7 @@ type placed struct {
 func (c *compiler) view() {
 	p := c.p
 	first, from := asksView(p)
-	if first == "" {
+	if first == "" || c.allLandlocked() {
 		c.root()
 		return
 	}

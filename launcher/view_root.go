@@ -63,11 +63,10 @@ func (w *viewer) minimal() {
 		dir(path)
 	}
 	w.v.Texts = env.Texts
-	// The root and all that it is bound from is read-only; --bind and --tmpfs are not.
+	// The root and all that is bound into it is read-only; --bind and --tmpfs are not.
 	w.rule(&ns.Rule{Path: "/", Access: ns.Unwritable}, name, from)
 	if !p.PrivateDevices.V {
 		w.layer(&ns.Layer{Kind: ns.LayerDev, Path: "/dev", Attr: ns.NoSUID | ns.NoExec, Data: []string{"mode=0755", "size=64k", "nr_inodes=128"}, Bare: true}, name, from, "")
-		w.rule(&ns.Rule{Path: "/dev", Access: ns.Unwritable, Shallow: true}, name, from)
 	}
 	// BindLogSockets= brings it along; where nobody wrote that, the log is no less.
 	implied := slices.ContainsFunc(w.plan.Implied, func(i policy.Implied) bool { return i.Name == "BindLogSockets" })

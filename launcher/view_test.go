@@ -120,10 +120,11 @@ func TestCompileUserNamespaces(t *testing.T) {
 		{"the second start does it", func(e *Env) { e.Again = Again{PIDNS: true, Starter: 9} }, []string{"PrivatePIDs=yes"}, "", []string{
 			"namespaces: PID namespace: the daemon is its process 1, a small parent waits outside",
 		}, ""},
-		{"given away: first, the others before it", nil, []string{"DelegateNamespaces=mnt", "PrivateNetwork=yes", "PrivateIPC=yes", "User=www"}, "", []string{
-			"namespaces: network namespace", "namespaces: interface lo up", "namespaces: IPC namespace",
-			"namespaces: user namespace: uids 0,33, gids 0,34, no setgroups", newMounts,
+		{"given away: first, the others before it", nil, []string{"DelegateNamespaces=mnt net", "PrivateNetwork=yes", "ProtectHostname=private", "User=www"}, "", []string{
+			"namespaces: host name namespace", "namespaces: user namespace: uids 0,33, gids 0,34, no setgroups",
+			"namespaces: network namespace", "namespaces: interface lo up", newMounts,
 		}, "user"},
+		{"given away with mounts that show what is not", nil, []string{"DelegateNamespaces=mnt", "PrivateNetwork=yes", "PrivatePIDs=yes"}, "DelegateNamespaces=: mounts that the user namespace owns cannot show a namespace that it does not own: net pid", nil, "pid"},
 		{"given away without its mounts", nil, []string{"DelegateNamespaces=ipc", "PrivateIPC=yes"}, "DelegateNamespaces=: mounts that the user namespace does not own", nil, ""},
 		{"a root without the right to mount", withoutAdmin, []string{"PrivateUsers=yes"}, "PrivateUsers=: a user namespace needs CAP_SYS_ADMIN", nil, ""},
 		{"every directive that needs it is named", withoutAdmin, []string{"ProtectHome=yes", "PrivateNetwork=yes"}, "PrivateNetwork=: a namespace needs CAP_SYS_ADMIN", nil, ""},

@@ -35,16 +35,29 @@ func offered(each func(d *policy.Directive, option string)) {
 	}
 }
 
+// valueWords are the words that a value can be, with those of a boolean; empty
+// where it is anything else.
+func valueWords(d *policy.Directive) string {
+	switch {
+	case d.Value != nil && len(d.Value.Words) > 0:
+		return strings.Join(d.Value.Words, " ")
+	case boolean(d):
+		return "yes no"
+	}
+	return ""
+}
+
 func bashCompletion() string {
 	var options, cases strings.Builder
 	offered(func(d *policy.Directive, o string) {
 		if boolean(d) {
 			options.WriteString(" --" + o)
-		} else {
+		}
+		if !boolean(d) || d.Arg != "BOOL" {
 			options.WriteString(" --" + o + "=")
 		}
-		if d.Value != nil && len(d.Value.Words) > 0 {
-			cases.WriteString("    --" + o + ") COMPREPLY=($(compgen -W '" + strings.Join(d.Value.Words, " ") + "' -- \"$value\")); return ;;\n")
+		if words := valueWords(d); words != "" {
+			cases.WriteString("    --" + o + ") COMPREPLY=($(compgen -W '" + words + "' -- \"$value\")); return ;;\n")
 		}
 	})
 	return `# bash completion for hardrun: source <(hardrun completion bash)
@@ -90,10 +103,10 @@ func zshCompletion() string {
 		doc := strings.NewReplacer("'", "", "[", "(", "]", ")", ":", "").Replace(d.Doc)
 		spec := "  '--" + o
 		switch {
-		case boolean(d):
-			spec += "[" + doc + "]'"
-		case d.Value != nil && len(d.Value.Words) > 0:
-			spec += "=[" + doc + "]:value:(" + strings.Join(d.Value.Words, " ") + ")'"
+		case boolean(d): // a value only by "=", or none
+			spec += "=-[" + doc + "]::value:(" + valueWords(d) + ")'"
+		case valueWords(d) != "":
+			spec += "=[" + doc + "]:value:(" + valueWords(d) + ")'"
 		case o == "user":
 			spec += "=[" + doc + "]:user:_users'"
 		default:
@@ -101,7 +114,7 @@ func zshCompletion() string {
 		}
 		b.WriteString(spec + " \\\n")
 	})
-	b.WriteString("  '1: :_alternative \"words:subcommand:(" + shellWords() + ")\" \"commands:command:_command_names -e\"' \\\n  '*:: :_normal'\n")
+	b.WriteString("  '1: : _alternative \"words:subcommand:(" + shellWords() + ")\" \"commands:command:_command_names -e\"' \\\n  '*:: :_normal'\n")
 	return b.String()
 }
 
@@ -114,9 +127,10 @@ func fishCompletion() string {
 	offered(func(d *policy.Directive, o string) {
 		line := "complete -c hardrun -l " + o + " -d '" + strings.ReplaceAll(d.Doc, "'", "\\'") + "'"
 		switch {
-		case boolean(d):
-		case d.Value != nil && len(d.Value.Words) > 0:
-			line += " -x -a '" + strings.Join(d.Value.Words, " ") + "'"
+		case boolean(d): // a value only by "=", or none
+			line += " -f -a '" + valueWords(d) + "'"
+		case valueWords(d) != "":
+			line += " -x -a '" + valueWords(d) + "'"
 		default:
 			line += " -r"
 		}

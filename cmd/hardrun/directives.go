@@ -72,6 +72,9 @@ func directiveText(d *policy.Directive) string {
 	}
 	line("option", strings.Join(options, ", "))
 	line("value", d.Arg)
+	if d.Value != nil {
+		line("words", strings.Join(d.Value.Words, ", "))
+	}
 	line("default", d.Default)
 	line("old names", strings.Join(d.Aliases, ", "))
 	line("section", "["+d.Section+"]")

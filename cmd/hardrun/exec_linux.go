@@ -12,6 +12,7 @@ import (
 	"github.com/hardrun/hardrun/launcher"
 	"github.com/hardrun/hardrun/process"
 	"github.com/hardrun/hardrun/row"
+	"golang.org/x/sys/unix"
 )
 
 // The layout of a row is told twice, in Go and in C. These do not compile where
@@ -44,7 +45,7 @@ const backend = "C constructor and executor"
 // newThread is the locked thread with the state that the constructor saw.
 func newThread() *launcher.Thread {
 	s := &C.hr_snapshot
-	t := &launcher.Thread{Run: execute, RunAgain: executeAgain, Warn: say}
+	t := &launcher.Thread{Run: execute, RunAgain: executeAgain, Guessed: C.hr_guessed() != 0, Warn: say}
 	t.Snapshot = launcher.Snapshot{
 		Ignored:       uint64(s.ignored),
 		Blocked:       uint64(s.blocked),
@@ -89,6 +90,20 @@ func environ() []string {
 		list[i] = unsafe.String(p, size)
 	}
 	return list
+}
+
+// guessWas tells the parent whether its guess of a PID namespace was right, and
+// answers an exit status.
+func guessWas(right bool) int {
+	word := C.int(0)
+	if right {
+		word = 1
+	}
+	if r := C.hr_guess_was(word); r != 0 {
+		say("namespaces: PID namespace: the parent is gone: " + unix.Errno(-r).Error())
+		return launcher.ExitNamespace
+	}
+	return 0
 }
 
 func unpin() { C.hr_unpin() } // a failure leaves a subcommand on one CPU, no more

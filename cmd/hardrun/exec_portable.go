@@ -34,6 +34,9 @@ func newThread() *launcher.Thread {
 // unpin has nothing to undo: the process is on every CPU that it was given.
 func unpin() {}
 
+// guessWas has nothing to tell: nothing was guessed.
+func guessWas(bool) int { return 0 }
+
 // startAgain is for what must be done before the Go runtime starts: on Linux only.
 func startAgain(*launcher.Thread, *launcher.Plan) int {
 	return usage("start again: Linux only")

@@ -15,6 +15,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -984,9 +985,32 @@ static void __attribute__((noreturn)) run_again(struct hr_again *h)
 	run(&p);
 }
 
+// right hears whether a guess was right: 1 where it was. 0 where it was not, and
+// the child is gone. A child that ends without a word has said why, and the parent ends
+// as it did.
+static int right(long child, int up, int down, char word)
+{
+	int state = 0;
+	long r = 1;
+	if (!word)
+		r = read_pipe(up, &word, 1);
+	if (r == 1 && word == 'y')
+		return 1;
+	call1(SYS_close, down);
+	do
+		r = call4(SYS_wait4, child, ptr(&state), __WALL, 0);
+	while (r == -EINTR);
+	if (word == 'n' && r == child)
+		return 0;
+	leave(r == child && WIFEXITED(state) ? WEXITSTATUS(state) : r == child ? 128 + WTERMSIG(state) : 255);
+}
+
 // fork_off makes all that follows run in a child, and the parent its waiter. It is
 // the fork of the C library: the child goes on, and must know its own number.
-static void fork_off(int proc, int pidns)
+//
+// guess is where a guess is told to be right or wrong: the parent, whose start has not
+// begun, waits for that, and where the guess was wrong comes back. 0 where it is known.
+static int fork_off(int proc, int pidns, int *guess)
 {
 	const char *const stage = pidns ? "PID namespace: " : "init: ";
 	const int code = pidns ? 226 : 203;
@@ -1011,6 +1035,14 @@ static void fork_off(int proc, int pidns)
 		act = "unshare(CLONE_NEWPID): ";
 		r = call1(SYS_unshare, CLONE_NEWPID);
 	}
+	if (r && guess) { // the start will say what is missing, should it be asked for
+		for (int i = 0; i < 2; i++)
+			if (up[i] >= 0 && down[i] >= 0)
+				call1(SYS_close, up[i]), call1(SYS_close, down[i]);
+		if (given.handler != (void *)-1 && (r = call4(SYS_rt_sigaction, SIGCHLD, ptr(&given), 0, 8)))
+			refuse_errno(code, stage, "rt_sigaction: ", r);
+		return 0;
+	}
 	if (r)
 		refuse_errno(code, stage, act, r);
 	long pid = fork();
@@ -1022,11 +1054,27 @@ static void fork_off(int proc, int pidns)
 		call1(SYS_close, up[1]);
 		call1(SYS_close, down[0]);
 		r = read_pipe(up[0], path, sizeof path - sizeof "/status");
+		char word = 0; // of a guess, where that is told already
+		if (r > 0 && path[r - 1] > '9')
+			word = path[--r];
 		if (r > 0 && pidns) {
 			memcpy(path + r, "/status", sizeof "/status");
 			r = open_in(proc, path, O_RDONLY);
 		}
-		wait_for(pid, r >= 3 && pidns ? (int)r : -1, down[1]);
+		if (!guess || right(pid, up[0], down[1], word))
+			wait_for(pid, r >= 3 && pidns ? (int)r : -1, down[1]);
+		if (r >= 3)
+			call1(SYS_close, r);
+		call1(SYS_close, up[0]);
+		call1(SYS_close, down[1]);
+		long own = open_in(proc, "self/ns/pid", O_RDONLY);
+		if (own < 0 || (r = call2(SYS_setns, own, CLONE_NEWPID)) || (r = call1(SYS_close, own)) || (r = name_of(proc, "self/ns/pid_for_children", is)))
+			refuse_errno(code, stage, "setns(CLONE_NEWPID): ", own < 0 ? own : r);
+		if (strcmp(was, is))
+			refuse(code, stage, "setns(CLONE_NEWPID): read back another namespace than before");
+		if ((r = call4(SYS_rt_sigaction, SIGCHLD, ptr(&given), 0, 8)))
+			refuse_errno(code, stage, "rt_sigaction: ", r);
+		return 0;
 	}
 	call1(SYS_close, up[0]);
 	call1(SYS_close, down[1]);
@@ -1044,12 +1092,81 @@ static void fork_off(int proc, int pidns)
 	}
 	r = call4(SYS_readlinkat, proc, ptr("self"), ptr(path), sizeof path);
 	// Nothing is done before the parent has given up what it can do; SIGPIPE is blocked.
-	if (r <= 0 || call3(SYS_write, up[1], ptr(path), r) != r || read_pipe(down[0], path, 1) != 1)
+	if (r <= 0 || call3(SYS_write, up[1], ptr(path), r) != r)
 		refuse(code, stage, "the parent is gone");
-	call1(SYS_close, up[1]);
-	call1(SYS_close, down[0]);
+	if (guess) {
+		guess[0] = up[1];
+		guess[1] = down[0];
+	} else {
+		if (read_pipe(down[0], path, 1) != 1)
+			refuse(code, stage, "the parent is gone");
+		call1(SYS_close, up[1]);
+		call1(SYS_close, down[0]);
+	}
 	if ((r = call4(SYS_rt_sigaction, SIGCHLD, ptr(&given), 0, 8)))
 		refuse_errno(code, stage, "rt_sigaction: ", r);
+	return 1;
+}
+
+// asks_for_pids tells whether the options ask for PrivatePIDs=, as far as can be told
+// without knowing them: up to the first word that is none. It is a guess, which saves
+// the start of a runtime that would only find out that it has to start again.
+static int asks_for_pids(void)
+{
+	static const char *const words[] = {"--private-pids", "--private-pids=yes", "--private-pids=true", "--PrivatePIDs=yes", "--PrivatePIDs=true"};
+	char **argv = environ - 1; // behind its end; before its start stands the count of its words, execve(2)
+	long n = 0;
+	while (n < 1 << 20 && (long)(intptr_t)argv[-1 - n] != n)
+		n++;
+	for (argv -= n; n > 1; n--) {
+		const char *word = *++argv;
+		if (word[0] != '-' || !strcmp(word, "--"))
+			return 0;
+		for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+			if (!strcmp(word, words[i]))
+				return 1;
+	}
+	return 0;
+}
+
+static int guess[2] = {-1, -1}; // pipes to and from a parent that waits for what comes of its guess
+
+// guess_pids starts in a PID namespace where the options seem to want it.
+static void guess_pids(void)
+{
+	uint64_t all = ~0ull, mask;
+	long proc = call4(SYS_openat, AT_FDCWD, ptr("/proc"), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	struct statfs fs = {.f_type = 0};
+	if (proc >= 3 && !call2(SYS_fstatfs, proc, ptr(&fs)) && fs.f_type == 0x9fa0 /* PROC_SUPER_MAGIC */) {
+		long starter = call0(SYS_getpid);
+		memset(&mask, POISON, sizeof mask);
+		if (call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&all), ptr(&mask), 8) || mask >> (SIGKILL - 1) & 1)
+			refuse(207, "cannot read the signal mask", "");
+		if (fork_off((int)proc, 1, guess)) {
+			hr_snapshot.again_flags = HR_AGAIN_PIDNS;
+			hr_snapshot.starter = (int32_t)starter;
+			if (call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0))
+				refuse(226, "start again: prctl(PR_SET_DUMPABLE)", "");
+		}
+		if (call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&mask), 0, 8))
+			refuse(207, "cannot set the signal mask", "");
+	}
+	if (proc >= 0)
+		call1(SYS_close, proc);
+}
+
+int hr_guessed(void) { return guess[0] >= 0; }
+
+int hr_guess_was(int right)
+{
+	char word = right ? 'y' : 'n', c;
+	long r = call3(SYS_write, guess[0], ptr(&word), 1);
+	if (r == 1 && right)
+		r = read_pipe(guess[1], &c, 1); // the parent has given up what it can do
+	call1(SYS_close, guess[0]);
+	call1(SYS_close, guess[1]);
+	guess[0] = guess[1] = -1;
+	return r == 1 ? 0 : r < 0 ? (int)r : -ESRCH;
 }
 
 // start_again does what only a process of one thread can, or should, do; then this
@@ -1062,7 +1179,7 @@ static void start_again(struct hr_again *h, int root)
 	if (r || mask >> (SIGKILL - 1) & 1)
 		refuse_errno(207, "start again: ", "rt_sigprocmask: ", r ? r : -EIO);
 	if (h->flags & HR_AGAIN_PIDNS && h->flags & HR_AGAIN_PIDFIRST)
-		fork_off(h->proc_fd, 1);
+		fork_off(h->proc_fd, 1, 0);
 	if (h->flags & HR_AGAIN_USERNS) {
 		struct message m = {.len = 0};
 		long self = open_in(h->proc_fd, "self", O_PATH | O_DIRECTORY);
@@ -1075,9 +1192,9 @@ static void start_again(struct hr_again *h, int root)
 		call1(SYS_close, self);
 	}
 	if (h->flags & HR_AGAIN_PIDNS && !(h->flags & HR_AGAIN_PIDFIRST))
-		fork_off(h->proc_fd, 1);
+		fork_off(h->proc_fd, 1, 0);
 	else if (h->flags & HR_AGAIN_INIT && !(h->flags & HR_AGAIN_PIDNS))
-		fork_off(h->proc_fd, 0);
+		fork_off(h->proc_fd, 0, 0);
 	// From here on another process of root's must not get hold of this one. Of an
 	// unprivileged start it could anyway, as the user owns the namespace.
 	if (root && h->flags & (HR_AGAIN_USERNS | HR_AGAIN_PIDNS) && (r = call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0)))
@@ -1111,6 +1228,8 @@ static void __attribute__((constructor)) before_go(void)
 			refuse(209, "a standard descriptor is closed, and /dev/null cannot be opened in its place", "");
 	if (again)
 		start_again(again, !u[1]);
+	else if (asks_for_pids())
+		guess_pids();
 	for (int fd = 0; fd < 3; fd++) {
 		struct stat st;
 		memset(&st, POISON, sizeof st);

@@ -69,6 +69,11 @@ struct hr_again {
 
 extern struct hr_snapshot hr_snapshot;
 
+// hr_guessed tells whether this start is in a PID namespace by a guess.
+int hr_guessed(void);
+// hr_guess_was tells the parent that waits whether the guess was right. After a wrong
+// one the process must end, and the parent starts in its place. 0, or a negative errno.
+int hr_guess_was(int right);
 // hr_unhide gives the GO* variables of the environment their names back.
 void hr_unhide(void);
 // hr_unpin undoes the pinning of the calling thread. 0, or a negative errno.

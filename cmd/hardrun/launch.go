@@ -43,6 +43,13 @@ func launch(args []string) int {
 	if len(plan.Refused) > 0 {
 		return refusals(plan.Refused)
 	}
+	if thread.Guessed {
+		if right := plan.Start == nil && in.policy.PrivatePIDs.V; !right {
+			return guessWas(right) // the parent starts in place of this process
+		} else if status := guessWas(right); status != 0 {
+			return status
+		}
+	}
 	if plan.Start != nil {
 		return startAgain(thread, plan)
 	}

@@ -67,6 +67,7 @@ const helpHead = `hardrun: systemd's sandbox for every machine and container tha
 examples
   hardrun --user=bind --caps=net_bind_service --chroot=/srv/named -- named -f
   hardrun -u app --no-new-privs --limit-nofile=1024 -- /usr/bin/app
+  hardrun -u app --caps=none --protect-system=strict --private-tmp --read-write-paths=/var/lib/app -- /usr/bin/app
   exec hardrun -u redis -- "$0" "$@"          in a container's entrypoint
 
 subcommands
@@ -86,8 +87,16 @@ var helpGroups = [...]struct {
 	names []string
 }{
 	{"who the daemon is", []string{"User", "Group", "SupplementaryGroups", "SetLoginEnvironment"}},
-	{"what it may", []string{"Caps", "CapabilityBoundingSet", "AmbientCapabilities", "SecureBits", "NoNewPrivileges", "SELinuxContext", "AppArmorProfile", "SmackProcessLabel", "KeyringMode"}},
-	{"what it sees", []string{"Chroot", "RootDirectory", "MountAPIVFS", "BindLogSockets", "WorkingDirectory", "ExecSearchPath"}},
+	{"what it may", []string{"Caps", "CapabilityBoundingSet", "AmbientCapabilities", "SecureBits", "NoNewPrivileges", "SeccompBPF", "ProtectClock", "SELinuxContext", "AppArmorProfile", "SmackProcessLabel", "KeyringMode"}},
+	{"what it sees", []string{
+		"ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths",
+		"Bind", "RoBind", "Tmpfs", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "MinimalRoot", "Chroot", "RootDirectory", "MountAPIVFS", "BindLogSockets",
+		"ProtectProc", "ProcSubset", "ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs", "ProtectControlGroups", "PrivateBPF",
+		"PrivateMounts", "MountFlags", "AllowLandlock", "WorkingDirectory", "ExecSearchPath",
+	}},
+	{"what it shares with the host", []string{
+		"PrivateNetwork", "NetworkNamespacePath", "PrivateIPC", "IPCNamespacePath", "PrivatePIDs", "ProtectHostname", "PrivateUsers", "UserNamespacePath", "DelegateNamespaces",
+	}},
 	{"what it is started with", []string{"Env", "Environment", "EnvironmentFile", "PassEnvironment", "UnsetEnvironment", "ClearEnv", "StandardInput", "StandardOutput", "StandardError", "StandardInputText", "StandardInputData", "KeepFD", "IgnoreSIGPIPE", "UMask", "KeepTTY", "TTYPath", "TTYReset", "TTYVHangup", "TTYVTDisallocate", "TTYRows", "TTYColumns"}},
 	{"limits and scheduling", nil}, // all others of systemd's
 	{"hardrun itself", nil},        // all others of its own
@@ -136,7 +145,11 @@ func optionLine(d *policy.Directive) string {
 	if d.Short != "" {
 		left = "  -" + d.Short + ", --" + d.Option
 	}
-	if d.Arg != "" && !boolean(d) {
+	switch {
+	case d.Arg == "" || d.Arg == "BOOL":
+	case boolean(d): // alone it means yes, and there are other words
+		left += "[=" + d.Arg + "]"
+	default:
 		left += "=" + d.Arg
 	}
 	const column = 38

@@ -471,7 +471,7 @@ func (c *compiler) inherited() {
 		{c.nnp || elsewhere, "no_new_privs (execve may raise privileges)"},
 		{p.ClearEnv.V, "environment"},
 		{p.UMask.Set, "umask"},
-		{p.WorkingDirectory.Set || p.RootDirectory.Set, "working directory"},
+		{p.WorkingDirectory.Set || p.RootDirectory.Set || p.MinimalRoot.V, "working directory"},
 		{p.KeyringMode.Set && p.KeyringMode.V != process.KeyringInherit || elsewhere, "session keyring"},
 	} {
 		if !x.asked {

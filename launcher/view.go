@@ -98,10 +98,11 @@ func hasRoot(p *policy.Policy) bool { return p.RootDirectory.Set && p.RootDirect
 // viewer compiles the view.
 type viewer struct {
 	*compiler
-	v     *ns.View
-	root  string // the new root on the host; "" for none, or for an empty one
-	rules []placed
-	seen  map[string]bool
+	v      *ns.View
+	root   string // the new root on the host; "" for none, or for an empty one
+	rules  []placed
+	seen   map[string]bool
+	layers map[string]*ns.Layer // by their paths
 }
 
 // placed is a step of the view before it is sorted by its path.
@@ -122,7 +123,7 @@ func (c *compiler) view() {
 		c.root()
 		return
 	}
-	w := &viewer{compiler: c, v: &ns.View{Flags: p.MountFlags.V, Mknod: c.userns != firstUserNS && c.env.Caps.Effective.Has(capMknod)}, seen: make(map[string]bool)}
+	w := &viewer{compiler: c, v: &ns.View{Flags: p.MountFlags.V, Mknod: c.userns != firstUserNS && c.env.Caps.Effective.Has(capMknod)}, seen: make(map[string]bool), layers: make(map[string]*ns.Layer)}
 	if w.v.OneByOne = c.env.OldMounts; w.v.OneByOne {
 		c.note("old-mounts", "this kernel has no mount_setattr(2) (Linux 5.12): attributes are set mount by mount")
 	}
@@ -212,8 +213,33 @@ func (w *viewer) layer(l *ns.Layer, name string, from policy.Origin, why string)
 	if !w.mountable(name, from) {
 		return
 	}
+	if was := w.layers[l.Path]; was != nil {
+		// At one path there is one layer: a bind before all others, and what was asked
+		// for by its own name before an empty file system.
+		switch {
+		case was.Kind == ns.LayerBind && l.Kind == ns.LayerBind && was.Source != l.Source:
+			w.refuse(name, from, ExitNamespace, l.Path+" cannot show both "+was.Source+" and "+l.Source)
+			return
+		case was.Kind == ns.LayerBind && l.Kind == ns.LayerBind:
+			was.Tolerate, was.Shallow = was.Tolerate && l.Tolerate, was.Shallow && l.Shallow
+			return
+		case !before(l, was):
+			return
+		}
+		w.v.Layers = slices.DeleteFunc(w.v.Layers, func(o *ns.Layer) bool { return o == was })
+		w.rules = slices.DeleteFunc(w.rules, func(p placed) bool { m, ok := p.step.(ns.MountLayer); return ok && m.Layer == was })
+	}
+	w.layers[l.Path] = l
 	w.v.Layers = append(w.v.Layers, l)
 	w.rules = append(w.rules, placed{l.Path, ns.MountLayer{View: w.v, Layer: l}, name, from, why})
+}
+
+// before tells which of two layers at one path is the one.
+func before(a, b *ns.Layer) bool {
+	if a.Kind == ns.LayerBind || b.Kind == ns.LayerBind {
+		return a.Kind == ns.LayerBind
+	}
+	return b.Kind == ns.LayerTmpfs && a.Kind != ns.LayerTmpfs
 }
 
 // exempt keeps a path as writable as it is, unless a rule of its own says otherwise.
@@ -336,7 +362,7 @@ func (w *viewer) tmp() {
 		return
 	}
 	for _, path := range []string{"/tmp", "/var/tmp"} {
-		w.layer(&ns.Layer{Kind: ns.LayerTmpfs, Path: path, Optional: !w.v.Empty, Attr: ns.NoSUID | ns.NoDev, Data: []string{"mode=1777", tmpfsSize, tmpfsInodes}}, "PrivateTmp", v.From, "")
+		w.layer(&ns.Layer{Kind: ns.LayerTmpfs, Path: path, Optional: w.root == "" && !w.v.Empty, Attr: ns.NoSUID | ns.NoDev, Data: []string{"mode=1777", tmpfsSize, tmpfsInodes}}, "PrivateTmp", v.From, "")
 		w.exempt(path, "PrivateTmp", v.From)
 	}
 }

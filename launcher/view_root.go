@@ -103,6 +103,9 @@ func (w *viewer) lacks(have map[string]bool) {
 	if !writable {
 		say("nothing in it can be written to: --bind=PATH and --tmpfs=PATH give what the daemon writes (state, logs, a pid file)")
 	}
+	if !p.User.Set && w.uid == 0 {
+		say("only root has a name in it: a user to which the daemon changes by itself is unknown there, one of --user= is known")
+	}
 	if lacking {
 		say("the home directory " + home + " is not in it")
 	}

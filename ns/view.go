@@ -116,7 +116,10 @@ func (s MountLayer) String() string {
 	case LayerTmpfs:
 		t = "tmpfs on " + l.Path
 	case LayerDev:
-		t = "a small " + l.Path + ": null zero full random urandom tty ptmx, pts shm mqueue hugepages of the host"
+		t = "a small " + l.Path + ": null zero full random urandom tty ptmx"
+		if !l.Bare {
+			t += ", pts shm mqueue hugepages of the host"
+		}
 	case LayerProc:
 		t = "procfs on " + l.Path
 	case LayerSys:
@@ -226,7 +229,14 @@ type NewRoot struct{ View *View }
 
 func (s NewRoot) String() string {
 	if s.View.Empty {
-		return "an empty root in memory"
+		t := "an empty root in memory"
+		for i, f := range s.View.Texts {
+			if i == 0 {
+				t += ", with"
+			}
+			t += " " + f.Path
+		}
+		return t
 	}
 	return "bind " + s.View.Root + " on itself"
 }

@@ -10,23 +10,23 @@ import (
 )
 
 type viewState struct {
-	self   int      // the own directory of a verified /proc
-	before string   // the mount namespace at the start
-	cwd    string   // the working directory at the start
-	dir    int      // the new root as the host has it, opened before anything changed
-	root   int      // the daemon's root, in the own mount namespace
-	prefix string   // what stands before paths below root where the kernel tells them
-	stage  int      // a file system in memory with the nodes that hide others; -1 before it is needed
-	parked int      // how many trees were mounted on stage
-	staged bool     // stage is mounted, and must be taken out again
-	under  []string // the mount points of the host below /proc and /sys
-	carry  []carried
-	bounds []*bound
-	byPath map[string]*bound
-	ruled  bool
-	chroot bool   // the old root could not be detached
-	link   []byte // what readlinkat(2) answers
-	off    bool   // there is no mount namespace, and a waiver lets that pass
+	self           int      // the own directory of a verified /proc
+	before         string   // the mount namespace at the start
+	cwd            string   // the working directory at the start
+	dir            int      // the new root as the host has it, opened before anything changed
+	root           int      // the daemon's root, in the own mount namespace
+	prefix         string   // what stands before paths below root where the kernel tells them
+	stage          int      // a file system in memory with the nodes that hide others; -1 before it is needed
+	parked         int      // how many trees were mounted on stage
+	staged         bool     // stage is mounted, and must be taken out again
+	under          []string // the mount points of the host below /proc and /sys
+	carry          []carried
+	bounds         []*bound
+	byPath         map[string]*bound
+	layered, ruled bool
+	chroot         bool   // the old root could not be detached
+	link           []byte // what readlinkat(2) answers
+	off            bool   // there is no mount namespace, and a waiver lets that pass
 }
 
 // carried is a mount below the host's /proc or /sys.
@@ -39,6 +39,8 @@ type layerState struct {
 	tree   int // LayerBind: the copy of the source
 	dir    bool
 	skip   bool
+	real   string // the path without links
+	err    error
 	id     uint64   // the mount, once it is there
 	nodes  [7]int   // LayerDev: the host's devices, where they are bound
 	shared []string // LayerDev: names of directories of the host's /dev
@@ -354,77 +356,6 @@ func (v *View) realPath(fd int) (string, error) {
 	return p, nil
 }
 
-// Apply mounts the layer.
-func (s MountLayer) Apply(int) error {
-	if s.View.state.off {
-		return nil
-	}
-	l, v := s.Layer, s.View
-	st := &l.state
-	if st.skip {
-		return nil
-	}
-	dir := l.Kind != LayerBind || st.dir
-	var at int
-	var err error
-	if l.Optional {
-		at, err = openIn(v.state.root, l.Path, unix.O_PATH)
-		if absent(err) {
-			st.skip = true
-			return nil
-		}
-	} else {
-		at, err = v.target(l.Path, dir)
-	}
-	if err != nil {
-		return err
-	}
-	if l.Unless {
-		a, err := look(at)
-		if err != nil {
-			return err
-		}
-		if a.mountRoot {
-			st.skip = true
-			return closeFD(at)
-		}
-	}
-	tree := st.tree
-	switch l.Kind {
-	case LayerBind:
-		if l.Attr != 0 {
-			err = s.View.setAttr(tree, l.Attr, true)
-		}
-	case LayerDev:
-		tree, err = v.makeDevices(l)
-	default:
-		tree, err = newFS(l.Kind.fs(), l.Data, l.Attr)
-	}
-	if err != nil {
-		return err
-	}
-	if err := attach(tree, at); err != nil {
-		return err
-	}
-	a, err := look(tree)
-	if err != nil {
-		return err
-	}
-	st.id = a.mount
-	switch l.Kind {
-	case LayerDev:
-		err = v.mountDevices(l, tree)
-	case LayerProc:
-		err = v.attachCarried("/proc", tree)
-	case LayerSys:
-		err = v.attachCarried("/sys", tree)
-	}
-	return errors.Join(err, closeFD(at), closeFD(tree))
-}
-
-// Verify shows that what is found at the path now is what was mounted there.
-func (s MountLayer) Verify() error { return s.View.topmost(s.Layer.Path, s.Layer.state.id) }
-
 // topmost shows that the mount found at a path is the one with that id.
 func (v *View) topmost(path string, id uint64) error {
 	if id == 0 {
@@ -565,17 +496,16 @@ func (s SealView) Verify() error {
 	}
 	v := &s.View.state
 	there := make(map[uint64]bool, len(v.bounds))
-	var doubtful []*mountLine
+	type doubt struct {
+		id          uint64
+		point, lack string
+	}
+	var doubtful []doubt
 	err := eachMount(v.self, func(m *mountLine) error {
-		if s.View.OneByOne && v.wanting(m, s.View) != "" {
-			// Only what can be reached could be changed: it is seen below which is which.
-			doubtful = append(doubtful, &mountLine{id: m.id, point: m.point})
-			there[m.id] = true
-			return nil
-		}
 		there[m.id] = true
 		if lack := v.wanting(m, s.View); lack != "" {
-			return errors.New("read back a mount at " + m.point + " that is not " + lack)
+			// It may be below what is mounted over it, where nobody gets.
+			doubtful = append(doubtful, doubt{m.id, m.point, lack})
 		}
 		return nil
 	})
@@ -592,7 +522,7 @@ func (s SealView) Verify() error {
 		}
 		a, err := look(fd)
 		if err == nil && a.mount == m.id {
-			err = errors.New("read back a mount at " + m.point + " without the attributes of its rule")
+			err = errors.New("read back a mount at " + m.point + " that is not " + m.lack)
 		}
 		if err := errors.Join(err, closeFD(fd)); err != nil {
 			return err

@@ -95,8 +95,99 @@ env=$(command -v env)
 } >"$dir/list"
 compare
 
+# The same view by each: the system read-only, an own /tmp, a small /dev, an own /proc
+# with its own processes, no network. tiny stands where all can see it.
+view=$dir/view
+mkdir -p "$view"
+cp "$dir/tiny" "$view/tiny"
+tiny=$view/tiny
+mkdir -p "$dir/bundle/rootfs"
+cp "$dir/tiny" "$dir/bundle/rootfs/tiny"
+cat >"$dir/bundle/config.json" <<'JSON'
+{ "ociVersion": "1.0.2", "root": { "path": "rootfs", "readonly": true },
+  "process": { "user": { "uid": 0, "gid": 0 }, "args": ["/tiny"], "cwd": "/", "env": ["PATH=/"] },
+  "mounts": [ { "destination": "/proc", "type": "proc", "source": "proc" },
+    { "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"] },
+    { "destination": "/tmp", "type": "tmpfs", "source": "tmpfs" } ],
+  "linux": { "namespaces": [ { "type": "pid" }, { "type": "network" }, { "type": "mount" } ] } }
+JSON
+sandbox="$hardrun --protect-system=strict --private-tmp --private-devices --private-network --private-pids --bind=$view --"
+some=${ROUNDS:-100}
+echo
+echo "== a full view: mount, PID and network namespaces, tmpfs, /dev, a read-only system; $some rounds"
+{
+	peer hardrun "$sandbox $tiny"
+	peer bwrap "bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --bind $view $view --unshare-pid --unshare-net $tiny"
+	peer "hardrun, its parent's PID" "$hardrun --protect-system=strict --private-tmp --private-devices --private-network --bind=$view -- $tiny"
+} >"$dir/list"
+rounds=$some
+compare
+few=$((some / 4 + 1))
+echo
+echo "== the same next to what starts in tens of milliseconds; $few rounds"
+{
+	peer hardrun "$sandbox $tiny"
+	peer "firejail --noprofile" "firejail --quiet --noprofile --net=none --private-dev --private-tmp --whitelist=$view --read-only=/usr $tiny"
+	peer runc "$dir/runc"
+} >"$dir/list"
+cat >"$dir/runc" <<SH
+#!/bin/sh
+exec runc run --bundle $dir/bundle hardrun-bench-\$\$
+SH
+chmod 755 "$dir/runc"
+rounds=$few
+compare
+
+for n in 100 1000; do
+	echo
+	echo "== $n read-only paths"
+	mkdir -p "$dir/paths"
+	ro=
+	binds=
+	i=0
+	while [ "$i" -lt "$n" ]; do
+		mkdir -p "$dir/paths/$i"
+		ro="$ro --read-only-paths=$dir/paths/$i"
+		binds="$binds --ro-bind $dir/paths/$i $dir/paths/$i"
+		i=$((i + 1))
+	done
+	rounds=$((n == 1000 ? 10 : 40))
+	{
+		peer hardrun "$hardrun$ro -- $tiny"
+		peer bwrap "bwrap --dev-bind / /$binds $tiny"
+	} >"$dir/list"
+	compare
+done
+
+echo
+echo "== a user namespace, with the PID kept"
+rounds=$some
+{
+	peer "with one" "$hardrun --private-users --user=nobody --caps=none -- $tiny"
+	peer "without" "$hardrun --user=nobody --caps=none -- $tiny"
+} >"$dir/list"
+compare
+
 echo
 echo "== memory and size"
+cat >"$dir/wait.c" <<'C'
+#include <signal.h>
+#include <unistd.h>
+int main(void)
+{
+	pause();
+	return 0;
+}
+C
+$cc -O2 -static -o "$view/wait" "$dir/wait.c"
+$hardrun --private-pids -- "$view/wait" &
+parent=$!
+until pgrep -P "$parent" wait >/dev/null 2>&1; do
+	sleep 0.05
+done
+awk '/^VmRSS/ { rss = $2 } /^RssAnon/ { anon = $2 } END { print "parent of a PID namespace: " rss " KiB resident, " anon " KiB of its own" }' "/proc/$parent/status"
+kill "$parent"
+wait "$parent" || :
 # shellcheck disable=SC2086
 for _ in 1 2 3 4 5 6 7 8 9; do
 	"$dir/rss" $full "$dir/tiny"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # named on port 53 without privilege: a cage, a plan, an answer, and what every
-# thread of it may. Needs root and what setup.sh demo installs. All of it happens
+# thread of it may; then the same in a root that hardrun makes itself. Needs root and what setup.sh demo installs. All of it happens
 # in namespaces of its own; nothing is left behind.
 set -eu
 cd "$(dirname "$0")/.."
@@ -78,53 +78,90 @@ echo
 echo "== 2. The plan: every step, in its order, and who asked for it"
 show "$hardrun" plan "$@"
 
+# launch OPTION... -- COMMAND: starts it as $pid, and waits until it answers.
+launch() {
+	echo
+	echo "\$ hardrun $* &"
+	"$hardrun" "$@" >"$dir/named.log" 2>&1 &
+	pid=$!
+	answer=
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		if ! kill -0 "$pid" 2>/dev/null; then
+			cat "$dir/named.log" >&2
+			fail "named ended"
+		fi
+		answer=$(dig @127.0.0.1 +short +time=1 +tries=1 www.hardrun.test A 2>/dev/null) && [ -n "$answer" ] && break
+		sleep 0.5
+	done
+	[ "$answer" = 192.0.2.53 ] || {
+		cat "$dir/named.log" >&2
+		fail "named answered '$answer', not 192.0.2.53"
+	}
+	echo "pid $pid, as the shell started it; its name is $(cat "/proc/$pid/comm")"
+	[ "$(cat "/proc/$pid/comm")" = named ] || fail "process $pid is not named"
+}
+
+# stop ends it, and holds its status.
+stop() {
+	kill "$pid"
+	status=0
+	wait "$pid" || status=$?
+	[ "$status" = 0 ] || fail "named ended with status $status after SIGTERM"
+}
+
+# held LINE...: every thread of $pid has these lines in its status.
+held() {
+	grep -hE '^(Uid|Gid|Groups|NoNewPrivs|Cap[A-Z][a-z]+):' "/proc/$pid/task/"*/status | sort | uniq -c >"$dir/status.txt"
+	threads=$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)
+	for want in "$@"; do
+		awk -v want="$threads $want" '{ $1 = $1; if ($0 == want) found = 1 } END { exit !found }' "$dir/status.txt" ||
+			fail "not all of the $threads threads have $want"
+	done
+}
+uid=$(id -u bind) gid=$(id -g bind)
+
 echo
 echo "== 3. The launch: hardrun becomes named"
-echo
-echo "\$ hardrun $* &"
-"$hardrun" "$@" >"$dir/named.log" 2>&1 &
-pid=$!
-answer=
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-	if ! kill -0 "$pid" 2>/dev/null; then
-		cat "$dir/named.log" >&2
-		fail "named ended"
-	fi
-	answer=$(dig @127.0.0.1 +short +time=1 +tries=1 www.hardrun.test A 2>/dev/null) && [ -n "$answer" ] && break
-	sleep 0.5
-done
-echo "pid $pid, as the shell started it; its name is $(cat "/proc/$pid/comm")"
-[ "$(cat "/proc/$pid/comm")" = named ] || fail "process $pid is not named"
+launch "$@"
 
 echo
 echo "== 4. A question"
 show dig @127.0.0.1 +noall +answer www.hardrun.test A
 show dig @127.0.0.1 +noall +answer www.hardrun.test TXT
-[ "$answer" = 192.0.2.53 ] || {
-	cat "$dir/named.log" >&2
-	fail "named answered '$answer', not 192.0.2.53"
-}
 
 echo
 echo "== 5. What it may: all its threads"
+held "Uid: $uid $uid $uid $uid" "Gid: $gid $gid $gid $gid" "Groups: $gid" "NoNewPrivs: 1" \
+	"CapInh: 0000000000000400" "CapPrm: 0000000000000400" "CapEff: 0000000000000400" \
+	"CapBnd: 0000000000000400" "CapAmb: 0000000000000400"
 echo
 echo "\$ grep -hE '^(Uid|Gid|Groups|NoNewPrivs|Cap…):' /proc/$pid/task/*/status | sort | uniq -c"
-grep -hE '^(Uid|Gid|Groups|NoNewPrivs|Cap[A-Z][a-z]+):' "/proc/$pid/task/"*/status | sort | uniq -c | tee "$dir/status.txt"
+cat "$dir/status.txt"
 show capsh --decode="$(sed -n 's/^CapBnd:[[:space:]]*//p' "/proc/$pid/status")"
 show ls "/proc/$pid/root/"
+stop
+caged=$threads
 
-threads=$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)
-uid=$(id -u bind) gid=$(id -g bind)
-for want in "Uid: $uid $uid $uid $uid" "Gid: $gid $gid $gid $gid" "Groups: $gid" "NoNewPrivs: 1" \
-	"CapInh: 0000000000000400" "CapPrm: 0000000000000400" "CapEff: 0000000000000400" \
-	"CapBnd: 0000000000000400" "CapAmb: 0000000000000400"; do
-	awk -v want="$threads $want" '{ $1 = $1; if ($0 == want) found = 1 } END { exit !found }' "$dir/status.txt" ||
-		fail "not all of the $threads threads have $want"
-done
-
-kill "$pid"
-status=0
-wait "$pid" || status=$?
-[ "$status" = 0 ] || fail "named ended with status $status after SIGTERM"
 echo
-echo "demo: $threads threads, each with cap_net_bind_service alone; named is stopped, nothing is left behind"
+echo "== 6. The same without a cage: hardrun makes the root, and it is gone with named"
+# Only what the host has of named is left: its program. The configuration is given
+# read-only, and what named writes to is in memory.
+mv "$cage/etc/bind" "$dir/bind"
+rm -rf "$cage"
+memory=mode=0755,uid=$uid,gid=$gid
+launch --minimal-root --ro-bind="$dir/bind:/etc/bind" --tmpfs="/var/cache/bind:$memory" --tmpfs="/run/named:$memory" \
+	--user=bind --caps=net_bind_service --no-new-privs -- named -f -4 -n 2 -c /etc/bind/named.conf
+show dig @127.0.0.1 +noall +answer www.hardrun.test A
+show ls "/proc/$pid/root/" "/proc/$pid/root/etc/" "/proc/$pid/root/usr/sbin/"
+show cat "/proc/$pid/root/etc/passwd"
+echo
+echo "… and to write there is refused, even to the root of this machine:"
+echo
+echo "\$ touch /proc/$pid/root/etc/new"
+if touch "/proc/$pid/root/etc/new"; then
+	fail "the root of named can be written to"
+fi 2>&1
+held "Uid: $uid $uid $uid $uid" "Groups: $gid" "NoNewPrivs: 1" "CapPrm: 0000000000000400" "CapBnd: 0000000000000400"
+stop
+echo
+echo "demo: $caged threads in the cage and $threads in the root of their own, each with cap_net_bind_service alone; named is stopped, nothing is left behind"

@@ -20,6 +20,7 @@ type bound struct {
 	fd         int  // what is there before rules are applied
 	was        about
 	inPlace    bool   // fd is a mount, and is changed itself
+	copied     bool   // it is seen in a copy: what was found below it before is covered
 	tree       int    // the copy that is changed and mounted there
 	id         uint64 // the mount that carries the rule
 }
@@ -156,7 +157,9 @@ func (v *View) decide() {
 			}
 			continue
 		}
-		b.inPlace = b.was.mountRoot && !ro && !noexec && b.access != Hidden
+		copied := up != nil && up.copied
+		b.inPlace = b.was.mountRoot && !ro && !noexec && b.access != Hidden && !copied
+		b.copied = !b.inPlace
 		kept = append(kept, b)
 	}
 	st.bounds = kept

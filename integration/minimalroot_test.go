@@ -17,7 +17,7 @@ import (
 
 // nodes are the devices of a minimal root, and where its links lead.
 var nodes = []string{
-	"/dev/fd -> /proc/self/fd", "/dev/full 1:7", "/dev/null 1:3", "/dev/ptmx 5:2", "/dev/random 1:8", "/dev/stderr -> /proc/self/fd/2",
+	"/dev/fd -> /proc/self/fd", "/dev/full 1:7", "/dev/null 1:3", "/dev/random 1:8", "/dev/stderr -> /proc/self/fd/2",
 	"/dev/stdin -> /proc/self/fd/0", "/dev/stdout -> /proc/self/fd/1", "/dev/tty 5:0", "/dev/urandom 1:9", "/dev/zero 1:5",
 }
 

@@ -97,8 +97,9 @@ func (s *openCommand) Apply(int) error {
 // find looks for the command in the complete view.
 func (s *openCommand) find() error {
 	var first error
+	look := &Env{GOOS: "linux"}
 	for _, path := range s.search {
-		err := host.executable(path, path)
+		err := look.checkProgram(host, path, path, 0, false)
 		if err == nil {
 			if !strings.HasPrefix(s.path, "/") && len(s.search) == 1 && s.search[0] == s.at {
 				return nil // relative to the working directory, and executed so

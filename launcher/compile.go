@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hardrun/hardrun/caps"
@@ -69,6 +70,7 @@ func Compile(asked *policy.Policy, env *Env) *Plan {
 	c.streams()
 	c.view()
 	c.landlock()
+	c.leadsOut()
 	c.command()
 	c.directory()
 	c.descriptors()
@@ -246,6 +248,27 @@ func (c *compiler) root() {
 		c.note("chroot", "chroot(2) in place of pivot_root(2): a mount namespace needs CAP_SYS_ADMIN and /proc")
 	}
 	c.add(StageRoot, ns.ChangeRoot{Root: state, Pivot: pivot}, name, from, ExitChroot)
+}
+
+// leadsOut refuses a standard stream by which the daemon could get around its view, or
+// out of its root: openat(2) and fchdir(2) take a directory for what it was when it was
+// opened (CVE-2024-21626).
+func (c *compiler) leadsOut() {
+	what := "its root"
+	name, from := "RootDirectory", c.p.RootDirectory.From
+	if !hasRoot(c.p) {
+		what = "its view of the file system"
+		if name, from = asksView(c.p); name == "" {
+			return
+		}
+	}
+	for fd, stream := range [3]string{"StandardInput", "StandardOutput", "StandardError"} {
+		if c.env.Leads>>fd&1 == 0 || c.replaced[fd] {
+			continue
+		}
+		c.refuse(stream, from, streamExit[fd], "descriptor "+strconv.Itoa(fd)+" is a directory of the host, by which the daemon could get around "+what+" ("+name+"=)")
+		c.last().Hint = stream + "=null, or a file, closes that"
+	}
 }
 
 // directory is WorkingDirectory=. With a new root and nothing asked, the working

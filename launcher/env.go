@@ -18,6 +18,7 @@ type Snapshot struct {
 	Affinity         process.CPUSet // of the main thread
 	AffinityBytes    int            // the size of the kernel's mask
 	Standard         [3]File        // what descriptors 0…2 are; /dev/null for a closed one
+	Leads            uint8          // bit n: descriptor n of 0…2 is a directory, or one of O_PATH: it leads out of a view
 	Closed           uint8          // bit n: descriptor n of 0…2 was closed
 	Again            Again          // what was done before a second start
 	Environ          []string       // as execve(2) delivered it, in its order, duplicates included

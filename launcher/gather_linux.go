@@ -51,6 +51,9 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 		text, err := readBelow(env.self, "setgroups")
 		env.NoSetgroups = err == nil && strings.TrimSpace(text) == "deny"
 	}
+	if err := env.leads(); err != nil {
+		return nil, err
+	}
 	env.listen()
 	env.names(p)
 	env.files(p)
@@ -87,6 +90,24 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 		env.descriptors(p)
 	}
 	return env, nil
+}
+
+// leads looks for standard descriptors which lead to other files than themselves.
+func (e *Env) leads() error {
+	for fd := range 3 {
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			return os.NewSyscallError("fstat", err)
+		}
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		if err != nil {
+			return os.NewSyscallError("fcntl(F_GETFL)", err)
+		}
+		if st.Mode&unix.S_IFMT == unix.S_IFDIR || flags&unix.O_PATH != 0 {
+			e.Leads |= 1 << fd
+		}
+	}
+	return nil
 }
 
 // renumber makes LISTEN_PID= the own number in a second start, where it named the

@@ -48,6 +48,11 @@ func (e *Env) paths(p *policy.Policy, args []string) {
 	}
 }
 
+// implied tells whether a new root gets /proc, /sys, /dev and /run of its own.
+func (e *Env) implied(p *policy.Policy) bool {
+	return e.linux() && hasRoot(p) && !p.MountAPIVFS.Set && !p.Chroot.Set
+}
+
 // rearranged tells whether mounts decide what a path leads to.
 func rearranged(p *policy.Policy) bool {
 	return len(p.Binds.Items) > 0 || len(p.TemporaryFileSystem.Items) > 0 || p.MinimalRoot.V || p.ProtectHome.V == "tmpfs" || p.PrivateTmp.Set && p.PrivateTmp.V != "no"
@@ -103,6 +108,8 @@ func (e *Env) workingDirectory(p *policy.Policy, v view) string {
 	case err == nil, errors.Is(err, unix.EACCES):
 	case errors.Is(err, unix.ENOENT) && w.V.Tolerate:
 		return "/"
+	case errors.Is(err, unix.ENOENT) && (rearranged(p) || p.MountAPIVFS.V || e.implied(p)):
+		// It may be there once the view is; to enter it is the last that is tried.
 	default:
 		e.problem("WorkingDirectory", w.From, ExitChdir, err)
 	}

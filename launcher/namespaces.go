@@ -72,16 +72,20 @@ func (c *compiler) unshares(kind ns.Kinds, name string, private policy.Opt[bool]
 	}
 }
 
-// canMount tells whether a mount namespace can be had: with CAP_SYS_ADMIN, or in a
-// user namespace of the caller.
-func (c *compiler) canMount() bool {
+// canUnshare tells whether namespaces can be had: with CAP_SYS_ADMIN, or in a user
+// namespace of the caller.
+func (c *compiler) canUnshare() bool {
 	return c.env.linux() && c.env.Caps.Effective.Has(capSysAdmin) && c.env.Proc
 }
+
+// canMount tells whether mounts can be had. In a chroot(2) they cannot: its root is no
+// mount, and what is mounted below could not be kept from the host.
+func (c *compiler) canMount() bool { return c.canUnshare() && !c.env.InChroot }
 
 // privileged refuses a directive where neither CAP_SYS_ADMIN nor a user namespace
 // can be had. It refuses once.
 func (c *compiler) privileged(name string, from policy.Origin, what string) bool {
-	if c.canMount() {
+	if c.canUnshare() {
 		return true
 	}
 	for i := range c.plan.Refused {

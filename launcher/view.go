@@ -76,6 +76,7 @@ func eachView(p *policy.Policy, each func(name string, from policy.Origin) bool)
 		{p.MountAPIVFS.V && hasRoot(p), "MountAPIVFS", p.MountAPIVFS.From},
 		{p.BindLogSockets.V && hasRoot(p), "BindLogSockets", p.BindLogSockets.From},
 		flag(p.PrivateMounts, "PrivateMounts"),
+		{p.ProtectHostname.V.Mode == "yes" && implied, "ProtectHostname", p.ProtectHostname.From},
 		word(p.MountFlags, "MountFlags", "shared"),
 		flag(p.PrivatePIDs, "PrivatePIDs"),
 		flag(p.PrivateIPC, "PrivateIPC"),
@@ -136,9 +137,6 @@ func (c *compiler) view() {
 	case hasRoot(p):
 		w.root = p.RootDirectory.V
 		w.v.Root = w.root
-	case c.env.InChroot:
-		// chroot(2)ed: the root is no mount, and cannot be changed as one.
-		w.v.Root = "/"
 	}
 	w.v.NoSUID = p.NoNewPrivileges.Set && p.NoNewPrivileges.V && c.impliedNNP == "" && !c.env.LSMs.SELinux
 	if c.canMount() {
@@ -163,7 +161,7 @@ func (c *compiler) view() {
 				from policy.Origin
 			}{{p.PrivateMounts.V, "PrivateMounts", p.PrivateMounts.From}, {p.MountFlags.Set && p.MountFlags.V != "shared", "MountFlags", p.MountFlags.From}} {
 				if m.on {
-					c.privileged(m.name, m.from, "a mount namespace")
+					c.mounts(m.name, m.from, "a mount namespace")
 				}
 			}
 		}
@@ -175,8 +173,6 @@ func (c *compiler) view() {
 		switch {
 		case w.v.Empty:
 			name, from = "X-Hardrun-MinimalRoot", p.MinimalRoot.From
-		case w.root == "":
-			name, from = first, policy.Origin{}
 		}
 		c.add(StageRoot, ns.EnterRoot{View: w.v}, name, from, ExitChroot)
 	}
@@ -264,10 +260,21 @@ func (w *viewer) rule(r *ns.Rule, name string, from policy.Origin, but ...*ns.Ru
 
 // mountable tells whether mounts can be had for a directive; refuses it if not.
 func (w *viewer) mountable(name string, from policy.Origin) bool {
-	if w.landlocked(name) {
-		return false
+	return !w.landlocked(name) && w.mounts(name, from, "a mount namespace")
+}
+
+// mounts refuses a directive where mounts cannot be had.
+func (c *compiler) mounts(name string, from policy.Origin, what string) bool {
+	if !c.privileged(name, from, what) || !c.env.InChroot {
+		return c.canMount()
 	}
-	return w.privileged(name, from, "a mount namespace")
+	if !slices.ContainsFunc(c.plan.Refused, func(r Refusal) bool { return r.Directive == name+"=" }) {
+		c.refuse(name, from, ExitNamespace, "hardrun was started in a chroot(2): its root is no mount, and what is mounted there could not be kept from the host")
+		if d := policy.Lookup(name); d != nil {
+			c.last().Waivable = d.Class.Waivable()
+		}
+	}
+	return false
 }
 
 // inside is a path of a rule as the daemon sees it. Without "+" it is one of the
@@ -486,7 +493,7 @@ func (w *viewer) kernel() {
 	}
 	hide(p.ProtectKernelModules, "ProtectKernelModules", modulePaths)
 	hide(p.ProtectKernelLogs, "ProtectKernelLogs", kernelLogPaths)
-	if v := p.ProtectHostname; v.V.Mode == "yes" && w.canMount() {
+	if v := p.ProtectHostname; v.V.Mode == "yes" && !refusesMounts(p) {
 		for _, path := range []string{"/proc/sys/kernel/hostname", "/proc/sys/kernel/domainname"} {
 			w.rule(&ns.Rule{Path: path, Access: ns.Unwritable, Optional: true}, "ProtectHostname", v.From)
 		}

@@ -13,13 +13,13 @@ func (w *viewer) rootOf() {
 	p := w.p
 	switch {
 	case w.v.Empty:
-		if !w.privileged("X-Hardrun-MinimalRoot", p.MinimalRoot.From, "a root of its own") {
+		if !w.mounts("X-Hardrun-MinimalRoot", p.MinimalRoot.From, "a root of its own") {
 			return
 		}
 		w.add(StageMounts, ns.NewRoot{View: w.v}, "X-Hardrun-MinimalRoot", p.MinimalRoot.From, ExitNamespace)
 		w.minimal()
 	case w.v.Root != "":
-		if w.root != "" && !w.privileged("RootDirectory", p.RootDirectory.From, "a root directory with mounts in it") || !w.canMount() {
+		if !w.mounts("RootDirectory", p.RootDirectory.From, "a root directory with mounts in it") {
 			return
 		}
 		w.add(StageMounts, ns.NewRoot{View: w.v}, "RootDirectory", p.RootDirectory.From, ExitNamespace)

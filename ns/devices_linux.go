@@ -31,13 +31,13 @@ func (v *View) copyDevices(l *Layer) error {
 	st := &l.state
 	for i, d := range devices {
 		st.nodes[i] = -1
-		if v.Mknod {
-			continue
+		if v.Mknod || d.name == "ptmx" {
+			continue // a bound ptmx finds no pts beside it
 		}
 		fd, err := openIn(v.state.root, "/dev/"+d.name, unix.O_PATH)
 		if err != nil {
-			if d.name == "tty" || d.name == "ptmx" {
-				continue // a container need not have them
+			if d.name == "tty" {
+				continue // a container need not have it
 			}
 			return err
 		}
@@ -46,9 +46,6 @@ func (v *View) copyDevices(l *Layer) error {
 			return err
 		}
 		if a.mode&unix.S_IFMT != unix.S_IFCHR || a.rdev != [2]uint32{d.major, d.minor} {
-			if d.name == "ptmx" {
-				continue
-			}
 			return errors.New("/dev/" + d.name + " is not that device")
 		}
 		if st.nodes[i], err = cloneTree(fd, false); err != nil {
@@ -61,6 +58,15 @@ func (v *View) copyDevices(l *Layer) error {
 	for _, name := range sharedDevices {
 		if l.Bare {
 			break
+		}
+		if name == "pts" && !v.Mknod {
+			// The host's may have no ptmx that this user can open: terminals of its own.
+			tree, err := newFS("devpts", []string{"ptmxmode=0666", "mode=0620"}, NoSUID|NoExec)
+			if err != nil {
+				return err
+			}
+			st.shared, st.trees = append(st.shared, name), append(st.trees, tree)
+			continue
 		}
 		fd, err := openIn(v.state.root, "/dev/"+name, unix.O_PATH|unix.O_DIRECTORY)
 		if absent(err) {
@@ -86,6 +92,8 @@ func (v *View) makeDevices(l *Layer) (int, error) {
 	}
 	for i, d := range devices {
 		switch {
+		case l.Bare && d.name == "ptmx":
+			continue // there are no pts
 		case v.Mknod:
 			err = unix.Mknodat(tree, d.name, unix.S_IFCHR|0o666, int(unix.Mkdev(d.major, d.minor)))
 			if err == nil {
@@ -126,7 +134,11 @@ func (v *View) mountDevices(l *Layer, dev int) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(attach(tree, at), closeFD(at), closeFD(tree)); err != nil {
+		err = errors.Join(attach(tree, at), closeFD(at))
+		if err == nil {
+			err = seenAt(dev, name, tree)
+		}
+		if err := errors.Join(err, closeFD(tree)); err != nil {
 			return errors.New("/dev/" + name + ": " + err.Error())
 		}
 		return nil

@@ -133,6 +133,9 @@ func (v *View) mountLayer(l *Layer) error {
 	default:
 		tree, err = newFS(l.Kind.fs(), l.Data, l.Attr)
 	}
+	if err == nil && (l.Kind == LayerTmpfs || l.Kind == LayerDev) {
+		err = checkTmpfs(tree, l.Data)
+	}
 	if err != nil {
 		return err
 	}

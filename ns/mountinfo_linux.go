@@ -13,6 +13,7 @@ type mountLine struct {
 	id, parent    uint64
 	point         string
 	options       []byte
+	super         []byte // the options of the file system
 	shared, slave bool
 }
 
@@ -31,6 +32,12 @@ func (m *mountLine) has(name string) bool {
 
 // mountinfo is what is read of the list, piece by piece; one thread does.
 var mountinfo [32 << 10]byte
+
+// superHas tells whether the file system has an option.
+func (m *mountLine) superHas(option string) bool {
+	o := mountLine{options: m.super}
+	return o.has(option)
+}
 
 // eachMount hands out every mount that the process can see, from one reading of
 // its list. A list without lines, or of another form, is an error.
@@ -107,6 +114,7 @@ func (m *mountLine) parse(b []byte) error {
 			if m.point == "" || m.point[0] != '/' {
 				return errors.New("/proc/self/mountinfo: a mount without a path")
 			}
+			m.super = rest[bytes.LastIndexByte(rest, ' ')+1:]
 			return nil
 		case field > 5 && bytes.HasPrefix(word, []byte("shared:")):
 			m.shared = true

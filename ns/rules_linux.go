@@ -150,7 +150,7 @@ func (v *View) decide() {
 			b.noexec = false
 		}
 		b.shallow = b.shallow && b.access == Unwritable
-		if b.access != Hidden && b.ro == ro && b.noexec == noexec {
+		if b.access != Hidden && b.ro == ro && b.noexec == noexec && !(b.shallow && ro) {
 			delete(st.byPath, b.real)
 			if err := closeFD(b.fd); err != nil {
 				b.fail(err)
@@ -314,12 +314,19 @@ func (v *View) hider(mode uint32) (int, error) {
 	case unix.S_IFBLK:
 		name = "blk"
 	}
-	fd, err := unix.Openat(v.state.stage, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if errors.Is(err, unix.ENOENT) && (name == "chr" || name == "blk") { // no right to make them
-		fd, err = unix.Openat(v.state.stage, "file", unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if v.state.noNodes && (name == "chr" || name == "blk") {
+		name = "file" // there is no right to make devices; a file hides as well
 	}
+	fd, err := unix.Openat(v.state.stage, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, &os.PathError{Op: "openat", Path: name, Err: err}
+	}
+	a, err := look(fd)
+	if err != nil {
+		return -1, err
+	}
+	if a.mode != hiders[name] {
+		return -1, errors.New("mknodat: read back another node for " + name)
 	}
 	tree, err := cloneTree(fd, false)
 	if errors.Is(err, unix.EINVAL) && !v.state.staged {
@@ -331,6 +338,11 @@ func (v *View) hider(mode uint32) (int, error) {
 		}
 	}
 	return tree, errors.Join(err, closeFD(fd))
+}
+
+// hiders are the nodes that hide others, by name, with their modes: nobody may.
+var hiders = map[string]uint32{
+	"dir": unix.S_IFDIR, "file": unix.S_IFREG, "fifo": unix.S_IFIFO, "sock": unix.S_IFSOCK, "chr": unix.S_IFCHR, "blk": unix.S_IFBLK,
 }
 
 func (v *View) makeStage() error {
@@ -346,26 +358,19 @@ func (v *View) makeStage() error {
 	if err := unix.Mkdirat(tree, "dir", 0); err != nil {
 		return &os.PathError{Op: "mkdirat", Path: "dir", Err: err}
 	}
-	nodes := []struct {
-		name string
-		mode uint32
-	}{{"file", unix.S_IFREG}, {"fifo", unix.S_IFIFO}, {"sock", unix.S_IFSOCK}}
-	if v.Mknod {
-		nodes = append(nodes, struct {
-			name string
-			mode uint32
-		}{"chr", unix.S_IFCHR}, struct {
-			name string
-			mode uint32
-		}{"blk", unix.S_IFBLK})
-	}
-	for _, n := range nodes {
-		err := unix.Mknodat(tree, n.name, n.mode, 0)
-		if err == unix.EPERM && n.mode&unix.S_IFMT != unix.S_IFREG {
-			continue // a device policy of outside; a file hides as well
+	st.noNodes = !v.Mknod
+	for name, mode := range hiders {
+		device := name == "chr" || name == "blk"
+		if name == "dir" || device && st.noNodes {
+			continue
+		}
+		err := unix.Mknodat(tree, name, mode, 0)
+		if err == unix.EPERM && device { // a device policy of outside
+			st.noNodes = true
+			continue
 		}
 		if err != nil {
-			return &os.PathError{Op: "mknodat", Path: n.name, Err: err}
+			return &os.PathError{Op: "mknodat", Path: name, Err: err}
 		}
 	}
 	return nil

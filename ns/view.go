@@ -116,9 +116,13 @@ func (s MountLayer) String() string {
 	case LayerTmpfs:
 		t = "tmpfs on " + l.Path
 	case LayerDev:
-		t = "a small " + l.Path + ": null zero full random urandom tty ptmx"
-		if !l.Bare {
-			t += ", pts shm mqueue hugepages of the host"
+		t = "a small " + l.Path + ": null zero full random urandom tty"
+		switch {
+		case l.Bare:
+		case s.View.Mknod:
+			t += " ptmx, pts shm mqueue hugepages of the host"
+		default:
+			t += " of the host, ptmx and pts of its own, shm mqueue hugepages of the host"
 		}
 	case LayerProc:
 		t = "procfs on " + l.Path

@@ -17,6 +17,7 @@ type viewState struct {
 	root           int      // the daemon's root, in the own mount namespace
 	prefix         string   // what stands before paths below root where the kernel tells them
 	stage          int      // a file system in memory with the nodes that hide others; -1 before it is needed
+	noNodes        bool     // stage has no device nodes
 	parked         int      // how many trees were mounted on stage
 	staged         bool     // stage is mounted, and must be taken out again
 	under          []string // the mount points of the host below /proc and /sys
@@ -372,6 +373,24 @@ func (v *View) topmost(path string, id uint64) error {
 	return errors.Join(err, closeFD(fd))
 }
 
+// seenAt shows that what is found at a path of a tree is the mount that was just
+// attached there.
+func seenAt(root int, path string, tree int) error {
+	want, err := look(tree)
+	if err != nil {
+		return err
+	}
+	fd, err := openIn(root, path, unix.O_PATH)
+	if err != nil {
+		return err
+	}
+	got, err := look(fd)
+	if err == nil && got.mount != want.mount {
+		err = errors.New("move_mount: read back another mount at " + path)
+	}
+	return errors.Join(err, closeFD(fd))
+}
+
 func (v *View) attachCarried(top string, root int) error {
 	for _, c := range v.state.carry {
 		if !below(c.path, top) || c.path == top {
@@ -386,6 +405,9 @@ func (v *View) attachCarried(top string, root int) error {
 		}
 		if err := errors.Join(attach(c.tree, at), closeFD(at)); err != nil {
 			return errors.New(c.path + ": " + err.Error())
+		}
+		if err := seenAt(root, c.path[len(top):], c.tree); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -481,7 +503,8 @@ func (s SealView) Apply(int) error {
 		}
 	}
 	err := unix.Chdir(v.cwd)
-	if err != nil {
+	if err != nil { // it is not there any more
+		v.cwd = "/"
 		err = unix.Chdir("/")
 	}
 	return os.NewSyscallError("chdir", err)
@@ -503,6 +526,16 @@ func (s SealView) Verify() error {
 	var doubtful []doubt
 	err := eachMount(v.self, func(m *mountLine) error {
 		there[m.id] = true
+		for _, l := range s.View.Layers {
+			if l.Kind != LayerProc || l.state.id != m.id {
+				continue
+			}
+			for _, want := range l.Data {
+				if !m.superHas(want) {
+					return errors.New("fsconfig(" + want + "): read back a procfs at " + m.point + " without it")
+				}
+			}
+		}
 		if lack := v.wanting(m, s.View); lack != "" {
 			// It may be below what is mounted over it, where nobody gets.
 			doubtful = append(doubtful, doubt{m.id, m.point, lack})
@@ -510,6 +543,9 @@ func (s SealView) Verify() error {
 		return nil
 	})
 	if err != nil {
+		return err
+	}
+	if err := v.sameDirectory(); err != nil {
 		return err
 	}
 	for _, m := range doubtful {
@@ -537,6 +573,26 @@ func (s SealView) Verify() error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// sameDirectory shows that the working directory is what its path leads to in the
+// view: entered before, it could be what a rule hides.
+func (v *viewState) sameDirectory() error {
+	var is [2]about
+	for i, path := range []string{".", v.cwd} {
+		fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return &os.PathError{Op: "open", Path: path, Err: err}
+		}
+		is[i], err = look(fd)
+		if err := errors.Join(err, closeFD(fd)); err != nil {
+			return err
+		}
+	}
+	if is[0] != is[1] {
+		return errors.New("chdir: read back another directory than " + v.cwd)
 	}
 	return nil
 }

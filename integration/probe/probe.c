@@ -604,7 +604,7 @@ static long try_unix(const char *name, int listening)
 	if (fd < 0)
 		return -1;
 	if (listening) // and stays open
-		return bind(fd, (struct sockaddr *)&a, n) ? -1 : listen(fd, 1);
+		return bind(fd, (struct sockaddr *)&a, n) ? -1 : listen(fd, 128);
 	long r = connect(fd, (struct sockaddr *)&a, n);
 	int e = errno;
 	close(fd);
@@ -632,7 +632,8 @@ static long loopback(void)
 
 static long try_queue(const char *name, int flags)
 {
-	mqd_t q = mq_open(name, O_RDWR | O_CLOEXEC | flags, 0666, 0);
+	struct mq_attr small = {.mq_maxmsg = 1, .mq_msgsize = 1}; // RLIMIT_MSGQUEUE is of the user
+	mqd_t q = mq_open(name, O_RDWR | O_CLOEXEC | flags, 0666, &small);
 	return q < 0 ? -1 : mq_close(q);
 }
 

@@ -124,3 +124,26 @@ func TestIdentity(t *testing.T) {
 		t.Error("a descriptor that is not open was identified")
 	}
 }
+
+// A user namespace is one row, which is told apart from its read-back.
+func TestUserNamespaceRows(t *testing.T) {
+	p := &Program{}
+	p.Step(&Step{Text: "user namespace", Exit: 217})
+	p.UserNamespace(7, "0 0 1\n", "5 5 1\n", true)
+	p.SameUserNamespace(8)
+	p.UserNamespace(9, "", "", false)
+	if got := p.Dump(); !slices.Equal(got, []string{"user namespace", "same user namespace", "user namespace"}) {
+		t.Errorf("%q", got)
+	}
+	made, same, open := p.Rows[0], p.Rows[1], p.Rows[2]
+	uid, gid := p.Text(uint32(made.A[1])), p.Text(uint32(made.A[2]))
+	if made.A[0] != 7 || uid != "0 0 1\n" || gid != "5 5 1\n" || made.A[3] != 1 || made.A[4] != 0 || made.Ptr != 1<<1|1<<2 || made.Exit != 217 {
+		t.Errorf("%+v, %q, %q", made, uid, gid)
+	}
+	if same.A[0] != 8 || same.A[4] != 1 || same.Ptr != 0 {
+		t.Errorf("%+v", same)
+	}
+	if open.A[3] != 0 {
+		t.Errorf("setgroups is denied, and was not to be: %+v", open)
+	}
+}

@@ -99,7 +99,14 @@ func rowsAgain(p *row.Program, status int, keep []int) error {
 	}
 	kept := make([]int32, 0, 16)
 	for _, fd := range descriptors(p, append([]int{status, log.fd, log.syslog}, keep...)) {
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
+		if err == nil {
+			var flags int
+			if flags, err = unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); flags != 0 {
+				err = unix.EIO
+			}
+		}
+		if err != nil {
 			return os.NewSyscallError("fcntl(F_SETFD)", err)
 		}
 		kept = append(kept, int32(fd))
@@ -242,5 +249,7 @@ func giveBack(p *row.Program, s *launcher.Snapshot, exit int) {
 			process.CloseStandard{FD: fd}.Do(p)
 		}
 	}
-	process.SetSignals{Ignored: s.Ignored, Blocked: s.Blocked}.Do(p)
+	signals := process.SetSignals{Ignored: s.Ignored, Blocked: s.Blocked}
+	signals.Do(p)
+	signals.Check(p)
 }

@@ -363,6 +363,8 @@ var userCases = []struct {
 	{"no such id", "0 0 1\n5 5 0\n", rootGID, true, nil, "uid_map: write: invalid argument"},
 	{"the same id twice", rootUID, "0 0 1\n0 7 1\n", true, nil, "gid_map: write: invalid argument"},
 	{"no map", "", rootGID, true, nil, "uid_map: write: invalid argument"},
+	{"another map is read back", "00 0 1\n33 33 1\n", rootGID, true, nil, `uid_map: read back "0 0 1 33 33 1", want "00 0 1 33 33 1"`},
+	{"a map without its end", "0 0 1\n33 33 1", rootGID + "7 7", true, nil, "gid_map: write: invalid argument"},
 	{"unshare fails", rootUID, rootGID, true, &lie{unix.SYS_UNSHARE, 0, unix.CLONE_NEWUSER, uint32(unix.EPERM)}, "unshare(CLONE_NEWUSER): operation not permitted"},
 	{"unshare lies", rootUID, rootGID, true, &lie{unix.SYS_UNSHARE, 0, unix.CLONE_NEWUSER, 0}, "unshare(CLONE_NEWUSER): read back the same namespace as before"},
 	{"clone fails", rootUID, rootGID, true, &lie{unix.SYS_CLONE, 0, 0, uint32(unix.EAGAIN)}, "clone: resource temporarily unavailable"},
@@ -382,6 +384,7 @@ var userCases = []struct {
 	{"gid_map is not written", rootUID, rootGID, true, &lie{unix.SYS_WRITE, 2, uint32(len(rootGID)), 0}, "gid_map: write: input/output error"},
 	{"nothing is read back", rootUID, rootGID, true, &lie{unix.SYS_READ, 2, 4095, 0}, "setgroups: read: input/output error"},
 	{"execveat fails", rootUID, rootGID, true, &lie{unix.SYS_EXECVEAT, every, 0, uint32(unix.EACCES)}, "execveat: permission denied"},
+	{"a descriptor is not kept", rootUID, rootGID, true, &lie{unix.SYS_FCNTL, 1, unix.F_SETFD, 0}, "fcntl(F_SETFD): input/output error"},
 	{"the name is not read back", rootUID, rootGID, true, &lie{unix.SYS_READLINKAT, 3, 63, 0}, "readlinkat: input/output error"},
 }
 
@@ -462,7 +465,7 @@ func TestUserNamespaceFails(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := runs(t, as(exec.Command(binary(t), userWord, c.name), 0))
 			want := ended{217, r.pid, "", "hardrun: user namespace: test: " + c.said + " (PrivateUsers= --private-users)\n"}
-			if c.lie != nil && c.lie.nr == unix.SYS_EXECVEAT {
+			if c.lie != nil && (c.lie.nr == unix.SYS_EXECVEAT || c.lie.nr == unix.SYS_FCNTL) {
 				want = ended{226, r.pid, "", "hardrun: start again: " + c.said + "\n"}
 			}
 			if r != want {

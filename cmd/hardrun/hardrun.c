@@ -1,8 +1,9 @@
 //go:build linux && cgo
 
 // The only C of hardrun: a constructor which runs before the Go runtime, and
-// the executor which runs after it. Raw system calls only; nothing here
-// allocates, and nothing depends on the state of the C library.
+// the executor which runs after it, or in its place where hardrun has started
+// again. Raw system calls only, but for fork(3); nothing here allocates, and
+// nothing depends on the state of the C library.
 #define _GNU_SOURCE
 #include "hardrun.h"
 
@@ -985,6 +986,28 @@ static void __attribute__((noreturn)) run_again(struct hr_again *h)
 	run(&p);
 }
 
+// block_signals blocks all, and is what was blocked before.
+static uint64_t block_signals(void)
+{
+	uint64_t all = ~0ull, mask;
+	memset(&mask, POISON, sizeof mask);
+	long r = call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&all), ptr(&mask), 8);
+	if (r || mask >> (SIGKILL - 1) & 1)
+		refuse_errno(207, "start again: ", "rt_sigprocmask: ", r ? r : -EIO);
+	return mask;
+}
+
+static void give_signals_back(uint64_t mask)
+{
+	uint64_t now;
+	memset(&now, POISON, sizeof now);
+	long r = call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&mask), 0, 8);
+	if (!r)
+		r = call4(SYS_rt_sigprocmask, SIG_BLOCK, 0, ptr(&now), 8);
+	if (r || now != mask)
+		refuse_errno(207, "start again: ", "rt_sigprocmask: ", r ? r : -EIO);
+}
+
 // right hears whether a guess was right: 1 where it was. 0 where it was not, and
 // the child is gone. A child that ends without a word has said why, and the parent ends
 // as it did.
@@ -1132,24 +1155,20 @@ static int asks_for_pids(void)
 static int guess[2] = {-1, -1}; // pipes to and from a parent that waits for what comes of its guess
 
 // guess_pids starts in a PID namespace where the options seem to want it.
-static void guess_pids(void)
+static void guess_pids(int root)
 {
-	uint64_t all = ~0ull, mask;
 	long proc = call4(SYS_openat, AT_FDCWD, ptr("/proc"), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
 	struct statfs fs = {.f_type = 0};
 	if (proc >= 3 && !call2(SYS_fstatfs, proc, ptr(&fs)) && fs.f_type == 0x9fa0 /* PROC_SUPER_MAGIC */) {
 		long starter = call0(SYS_getpid);
-		memset(&mask, POISON, sizeof mask);
-		if (call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&all), ptr(&mask), 8) || mask >> (SIGKILL - 1) & 1)
-			refuse(207, "cannot read the signal mask", "");
+		uint64_t mask = block_signals();
 		if (fork_off((int)proc, 1, guess)) {
 			hr_snapshot.again_flags = HR_AGAIN_PIDNS;
 			hr_snapshot.starter = (int32_t)starter;
-			if (call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0))
+			if (root && call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0))
 				refuse(226, "start again: prctl(PR_SET_DUMPABLE)", "");
 		}
-		if (call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&mask), 0, 8))
-			refuse(207, "cannot set the signal mask", "");
+		give_signals_back(mask);
 	}
 	if (proc >= 0)
 		call1(SYS_close, proc);
@@ -1173,11 +1192,8 @@ int hr_guess_was(int right)
 // start goes on as any other.
 static void start_again(struct hr_again *h, int root)
 {
-	uint64_t all = ~0ull, mask;
-	memset(&mask, POISON, sizeof mask);
-	long r = call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&all), ptr(&mask), 8);
-	if (r || mask >> (SIGKILL - 1) & 1)
-		refuse_errno(207, "start again: ", "rt_sigprocmask: ", r ? r : -EIO);
+	uint64_t mask = block_signals();
+	long r;
 	if (h->flags & HR_AGAIN_PIDNS && h->flags & HR_AGAIN_PIDFIRST)
 		fork_off(h->proc_fd, 1, 0);
 	if (h->flags & HR_AGAIN_USERNS) {
@@ -1203,8 +1219,7 @@ static void start_again(struct hr_again *h, int root)
 	hr_snapshot.starter = h->pid;
 	if ((r = call1(SYS_close, h->proc_fd)) || (r = call2(SYS_munmap, ptr(h), h->size)))
 		refuse_errno(226, "start again: ", "close: ", r);
-	if ((r = call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&mask), 0, 8)))
-		refuse_errno(207, "start again: ", "rt_sigprocmask: ", r);
+	give_signals_back(mask);
 }
 
 static void __attribute__((constructor)) before_go(void)
@@ -1229,7 +1244,7 @@ static void __attribute__((constructor)) before_go(void)
 	if (again)
 		start_again(again, !u[1]);
 	else if (asks_for_pids())
-		guess_pids();
+		guess_pids(!u[1]);
 	for (int fd = 0; fd < 3; fd++) {
 		struct stat st;
 		memset(&st, POISON, sizeof st);

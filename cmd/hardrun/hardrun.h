@@ -74,7 +74,8 @@ int hr_guessed(void);
 // hr_guess_was tells the parent that waits whether the guess was right. After a wrong
 // one the process must end, and the parent starts in its place. 0, or a negative errno.
 int hr_guess_was(int right);
-// hr_unhide gives the GO* variables of the environment their names back.
+// hr_unhide gives the GO* variables of the environment their names back, and takes
+// HARDRUN_AGAIN out of it.
 void hr_unhide(void);
 // hr_unpin undoes the pinning of the calling thread. 0, or a negative errno.
 int hr_unpin(void);

@@ -4,7 +4,10 @@ package integration
 
 import (
 	"encoding/binary"
+	"maps"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,8 +77,91 @@ func comingFromFields(s *state) map[string]string {
 	}
 }
 
+// comingFromPlace is the ground on which both tools start: it hides what the machine
+// keeps in these directories, and has the program where no view hides it.
+const comingFromPlace = `echo host >/proc/sys/kernel/hostname
+mount -t tmpfs -o mode=755 tmpfs /srv
+mount -t tmpfs -o mode=755 tmpfs /home
+cp "$PROBE" /srv/probe
+mkdir -m 755 /srv/data
+echo of the host >/srv/data/file
+cp "$PROBE" /home/probe
+unset PROBE
+cd /`
+
+// comingFromActs are what the probe is asked about what it sees and shares. What
+// is not the same twice on one machine becomes the host's, or the own.
+var comingFromActs = []struct{ field, act string }{
+	{"writable", "access / w"},
+	{"writable", "access /usr w"},
+	{"writable", "access /etc w"},
+	{"writable", "access /var w"},
+	{"writable", "access /srv w"},
+	{"writable", "access /srv/data w"},
+	{"writable", "access /dev w"},
+	{"writable", "access /proc/sys/kernel/hostname w"},
+	{"writable", "access /sys w"},
+	{"tmp", "list /tmp"},
+	{"tmp", "access /tmp w"},
+	{"srv", "list /srv"},
+	{"srv", "list /srv/data"},
+	{"home", "list /home"},
+	{"home", "access /root r"},
+	{"execution", "run /home/probe exit 0"},
+	{"dev", "list /dev"},
+	{"network", "interfaces"},
+	{"network", "loopback"},
+	{"hostname", "hostname"},
+	{"processes", "list /proc"},
+	{"ipc", "readlink /proc/self/ns/ipc"},
+	{"cgroups", "readlink /proc/self/ns/cgroup"},
+	{"users", "read /proc/self/uid_map"},
+}
+
+// comingFromSeen is what the answers say, by their fields.
+func comingFromSeen(t *testing.T, answers []answer) map[string]string {
+	t.Helper()
+	seen := map[string]string{}
+	for i, a := range answers {
+		act := comingFromActs[i]
+		text := a.Act
+		switch {
+		case a.Errno != "":
+			text = a.Errno
+		case strings.HasPrefix(act.act, "access"), strings.HasPrefix(act.act, "run"), act.act == "loopback":
+			text = "yes"
+		case act.act == "list /tmp" && strings.Contains(text, filepath.Base(base)):
+			text = "the host's"
+		case act.act == "list /proc":
+			var own []string
+			for _, name := range strings.Fields(text) {
+				if n, err := strconv.Atoi(name); err == nil && n == os.Getpid() {
+					own = []string{"the host's"}
+					break
+				} else if err == nil {
+					own = append(own, name)
+				}
+			}
+			text = strings.Join(own, " ")
+		case strings.HasPrefix(act.act, "readlink"):
+			link, err := os.Readlink(strings.Fields(act.act)[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text == link {
+				text = "the host's"
+			} else {
+				text = "its own"
+			}
+		}
+		seen[act.field] += act.act + ": " + text + "; "
+	}
+	return seen
+}
+
 func TestComingFrom(t *testing.T) {
 	requireRoot(t)
+	requireProgram(t, "unshare", "util-linux")
 	root := cage(t)
 	// A filter that lets everything pass: BPF_RET, SECCOMP_RET_ALLOW.
 	var allow [8]byte
@@ -84,29 +170,42 @@ func TestComingFrom(t *testing.T) {
 	file := write(t, directory(t, 0o755)+"/filter", string(allow[:]), 0o644)
 
 	rows := comingFromRows(t, read(t, "../doc/coming-from.md"))
-	if len(rows) < 45 {
+	if len(rows) < 85 {
 		t.Fatalf("only %d rows were found in doc/coming-from.md", len(rows))
 	}
 	compared := map[string]int{}
 	for _, r := range rows {
 		t.Run(r.place, func(t *testing.T) {
-			sh := func(line string) *state {
-				prog := probe
+			sh := func(line string) map[string]string {
+				t.Helper()
+				prog := "/srv/probe"
 				if strings.Contains(line, "ROOT") {
 					prog = "/probe"
 				}
-				line = strings.NewReplacer("PROG", prog, "ROOT", root, "FILTER", file).Replace(line)
-				return runs(t, "sh", "-c", "exec "+line).state(t)
+				start := func(prog string) program {
+					full := strings.NewReplacer("PROGRAM", "/srv/probe", "PROG", prog, "ROOT", root, "FILTER", file).Replace(line)
+					return program{
+						argv: []string{"unshare", "--mount", "--uts", "--propagation=private", "--", "sh", "-euc", comingFromPlace + "\nexec " + full},
+						env:  append([]string{"PROBE=" + probe}, smallEnv...),
+					}
+				}
+				fields := comingFromFields(start(prog).run(t).state(t))
+				var acts []string
+				for _, a := range comingFromActs {
+					acts = append(acts, a.act)
+				}
+				maps.Copy(fields, comingFromSeen(t, asked(t, start(prog+" ask"), acts...)))
+				return fields
 			}
 			rest, ok := strings.CutPrefix(r.ours, "hardrun ")
 			if !ok {
 				t.Fatalf("not a line of hardrun's: %s", r.ours)
 			}
-			ours := comingFromFields(sh(hardrun + " " + rest))
+			ours := sh(hardrun + " " + rest)
 
 			tool, _, _ := strings.Cut(r.peer, " ")
 			switch tool {
-			case "chpst", "setpriv", "gosu", "su-exec", "capsh", "bwrap":
+			case "chpst", "setpriv", "gosu", "su-exec", "capsh", "bwrap", "firejail", "unshare":
 			default:
 				return // variables of OpenRC, and systemd, which would have to be running
 			}
@@ -115,7 +214,7 @@ func TestComingFrom(t *testing.T) {
 				return
 			}
 			compared[tool]++
-			theirs := comingFromFields(sh(r.peer))
+			theirs := sh(r.peer)
 			for name, got := range ours {
 				differs := slices.Contains(r.differs, name)
 				if same := got == theirs[name]; same == differs {

@@ -16,7 +16,7 @@ import (
 
 // The scripts of examples are run as they are: each in mount, process and network
 // namespaces of its own, where hardrun is in /usr/local/bin, the cage in
-// /srv/named, and port 53 free.
+// /srv/named, and every port free.
 
 // examplesConfig has no ports but 53 on the loopback.
 const examplesConfig = `options {
@@ -37,8 +37,92 @@ ns	IN A	127.0.0.1
 www	IN A	192.0.2.80
 `
 
+// exampleDaemon is what a script starts, and how it shows that it works.
+type exampleDaemon struct {
+	comm, user string
+	processes  int
+	needs      []string
+	prepare    string // the recipe of examples/README.md, and a configuration
+	ask, want  string
+	check      string // succeeds where the daemon, $pid, sees what it should
+}
+
+var exampleNamed = exampleDaemon{
+	comm: "named", processes: 1, user: "bind", needs: []string{"named", "dig"},
+	prepare: "hardrun cage /srv/named --user=bind -- named && mkdir -p /srv/named/etc/bind /srv/named/var/cache/bind && chown bind: /srv/named/var/cache/bind\n" +
+		"cat >/srv/named/etc/bind/named.conf <<'END'\n" + examplesConfig + "END\ncat >/srv/named/etc/bind/zone <<'END'\n" + examplesZone + "END\n",
+	ask: "dig @127.0.0.1 +short +time=1 +tries=1 www.example.test 2>/dev/null", want: "192.0.2.80\n",
+}
+
+// Of its own, unbound has the one directory. What it is not to see is there for
+// others: /tmp holds this test, and root may write to /usr.
+var exampleUnbound = exampleDaemon{
+	comm: "unbound", processes: 1, user: "unbound", needs: []string{"unbound", "dig"},
+	prepare: `mount -t tmpfs -o mode=755 tmpfs /var/lib/unbound && chown unbound: /var/lib/unbound
+		mount -t tmpfs -o mode=755 tmpfs /etc/unbound && cat >/etc/unbound/unbound.conf <<'END'
+server:
+	interface: 127.0.0.1
+	username: ""
+	chroot: ""
+	pidfile: ""
+	use-syslog: no
+	local-zone: "example.test." static
+	local-data: "www.example.test. A 192.0.2.80"
+remote-control:
+	control-enable: yes
+	control-use-cert: no
+	control-interface: /var/lib/unbound/control
+END`,
+	ask: exampleNamed.ask, want: exampleNamed.want,
+	check: `for dir in / /usr /etc /etc/unbound /var /var/lib /run /srv; do
+			must [ -w $dir ]
+			never [ -w /proc/$pid/root$dir ]
+		done
+		for dir in /dev /sys /sys/fs/cgroup; do never [ -w /proc/$pid/root$dir ]; done
+		must [ -w /proc/$pid/root/var/lib/unbound ]
+		must [ -S /var/lib/unbound/control ]
+		must [ -n "$(ls -A /tmp)" ]
+		for dir in /tmp /var/tmp; do must [ -z "$(ls -A /proc/$pid/root$dir)" ]; done
+		must [ "$(ls /proc/$pid/root/dev | grep -vxE 'fd|full|hugepages|log|mqueue|null|ptmx|pts|random|shm|std(in|out|err)|tty|urandom|zero')" = '' ]
+		must grep -q ' /proc proc .*hidepid=invisible' /proc/$pid/mounts
+		for kind in mnt ipc uts; do never [ "$(readlink /proc/$pid/ns/$kind)" = "$(readlink /proc/self/ns/$kind)" ]; done
+		must grep -q '^Seccomp:.2$' /proc/$pid/status`,
+}
+
+// In the root of nginx is nothing that it does not need, and its log is on the host.
+var exampleNginx = exampleDaemon{
+	comm: "nginx", processes: 2, user: "www-data", needs: []string{"nginx", "curl"},
+	prepare: `for dir in /var/lib/nginx /var/log/nginx; do mount -t tmpfs -o mode=755 tmpfs $dir && chown www-data: $dir; done
+		mount -t tmpfs -o mode=755 tmpfs /var/www && mkdir /var/www/html && echo served from the view >/var/www/html/index.html
+		mount -t tmpfs -o mode=755 tmpfs /etc/nginx && cat >/etc/nginx/nginx.conf <<'END'
+user www-data;
+pid /run/nginx.pid;
+error_log /var/log/nginx/error.log;
+events { }
+http {
+	access_log /var/log/nginx/access.log;
+	server {
+		listen 127.0.0.1:80;
+		root /var/www/html;
+	}
+}
+END`,
+	ask: "curl -s -m 1 http://127.0.0.1/", want: "served from the view\n",
+	check: `must grep -q '"GET / HTTP' /var/log/nginx/access.log
+		must [ "$(cat /proc/$pid/root/run/nginx.pid)" = $pid ]
+		never [ -e /run/nginx.pid ]
+		for path in /usr/bin /etc/shadow /var/tmp; do
+			must [ -e $path ]
+			never [ -e /proc/$pid/root$path ]
+		done
+		for path in /bin /home /root /srv /opt /proc /sys; do never [ -e /proc/$pid/root$path ]; done
+		for dir in / /usr /usr/sbin /etc /etc/nginx /var /var/www /dev; do never [ -w /proc/$pid/root$dir ]; done
+		for path in /usr/sbin/nginx /etc/passwd /dev/null; do must [ -e /proc/$pid/root$path ]; done`,
+}
+
 // exampleOf is how a supervisor is asked for what a test does with it.
 type exampleOf struct {
+	daemon               *exampleDaemon
 	needs                []string
 	setup                string // run once; what it leaves in the background is the supervisor
 	start, restart, stop string
@@ -46,7 +130,20 @@ type exampleOf struct {
 	pid                  string // prints the daemon's process number, as the supervisor knows it
 	parent               string // comm of the daemon's parent
 	down                 string // succeeds when the supervisor says it is down
-	root                 string // what the daemon's root is
+	root                 string // what the daemon's root is; empty for one of its own
+}
+
+// exampleRunit has runsv supervise the script of that name.
+func exampleRunit(name string, daemon *exampleDaemon, root string) exampleOf {
+	sv := func(command string) string { return "sv " + command + " /run/sv/" + name }
+	return exampleOf{
+		daemon: daemon, needs: []string{"runsv", "sv"},
+		setup: "mkdir /run/sv && cp -r runit/" + name + " /run/sv/" + name + " && touch /run/sv/" + name + "/down && (setsid runsv /run/sv/" + name + " >/run/log 2>&1 &)\n" +
+			"until [ -p /run/sv/" + name + "/supervise/ok ]; do sleep 0.05; done",
+		start: sv("start"), again: sv("start"), restart: sv("restart"), stop: sv("stop"),
+		pid: "cat /run/sv/" + name + "/supervise/pid", parent: "runsv",
+		down: sv("status") + " | grep '^down:'", root: root,
+	}
 }
 
 const examplesOpenRC = `
@@ -63,17 +160,12 @@ chmod 755 /etc/init.d/*
 `
 
 var exampleScripts = map[string]exampleOf{
-	"runit": {
-		needs: []string{"runsv", "sv"},
-		setup: `mkdir /run/sv && cp -r runit/named /run/sv/named && touch /run/sv/named/down && (setsid runsv /run/sv/named >/run/log 2>&1 &)
-			until [ -p /run/sv/named/supervise/ok ]; do sleep 0.05; done`,
-		start: "sv start /run/sv/named", again: "sv start /run/sv/named",
-		restart: "sv restart /run/sv/named", stop: "sv stop /run/sv/named",
-		pid: "cat /run/sv/named/supervise/pid", parent: "runsv",
-		down: "sv status /run/sv/named | grep '^down:'", root: "/srv/named",
-	},
+	"runit":         exampleRunit("named", &exampleNamed, "/srv/named"),
+	"runit/unbound": exampleRunit("unbound", &exampleUnbound, "/"),
+	"runit/nginx":   exampleRunit("nginx", &exampleNginx, ""),
 	"s6": {
-		needs: []string{"s6-supervise", "s6-svc", "s6-svstat", "s6-svwait", "execlineb"},
+		daemon: &exampleNamed,
+		needs:  []string{"s6-supervise", "s6-svc", "s6-svstat", "s6-svwait", "execlineb"},
 		setup: `mkdir /run/sv && cp -r s6/named /run/sv/named && touch /run/sv/named/down && (setsid s6-supervise /run/sv/named >/run/log 2>&1 &)
 			until s6-svstat /run/sv/named >/dev/null 2>&1; do sleep 0.05; done`,
 		start: "s6-svc -wu -u /run/sv/named", again: "s6-svc -u /run/sv/named",
@@ -82,23 +174,26 @@ var exampleScripts = map[string]exampleOf{
 		down: "[ $(s6-svstat -o up /run/sv/named) = false ]", root: "/srv/named",
 	},
 	"openrc": {
-		needs: []string{"supervise-daemon", "openrc-run"},
-		setup: examplesOpenRC,
-		start: "/etc/init.d/named start", again: "/etc/init.d/named start; true",
+		daemon: &exampleNamed,
+		needs:  []string{"supervise-daemon", "openrc-run"},
+		setup:  examplesOpenRC,
+		start:  "/etc/init.d/named start", again: "/etc/init.d/named start; true",
 		restart: "/etc/init.d/named restart", stop: "/etc/init.d/named stop",
 		pid: "cat /run/openrc/options/named/child_pid", parent: "supervise-daemo",
 		down: "/etc/init.d/named status; [ $? = 3 ]", root: "/srv/named",
 	},
 	"openrc-ssd": {
-		needs: []string{"start-stop-daemon", "openrc-run"},
-		setup: examplesOpenRC,
-		start: "/etc/init.d/named-ssd start", again: "/etc/init.d/named-ssd start; true",
+		daemon: &exampleNamed,
+		needs:  []string{"start-stop-daemon", "openrc-run"},
+		setup:  examplesOpenRC,
+		start:  "/etc/init.d/named-ssd start", again: "/etc/init.d/named-ssd start; true",
 		restart: "/etc/init.d/named-ssd restart", stop: "/etc/init.d/named-ssd stop",
 		pid:  "cat /run/named-ssd.pid",
 		down: "/etc/init.d/named-ssd status; [ $? = 3 ]", root: "/srv/named",
 	},
 	"dpkg": {
-		needs: []string{"start-stop-daemon"},
+		daemon: &exampleNamed,
+		needs:  []string{"start-stop-daemon"},
 		setup: `mount -t tmpfs -o mode=755 tmpfs /etc/bind && cp -r /srv/named/etc/bind/. /etc/bind/
 			mount -t tmpfs -o mode=755 tmpfs /var/cache/bind && chown bind: /var/cache/bind`,
 		start: "dpkg/named start", again: "dpkg/named start",
@@ -108,7 +203,7 @@ var exampleScripts = map[string]exampleOf{
 	},
 }
 
-// TestExamples runs the scripts of examples as they are, each with a named that
+// TestExamples runs the scripts of examples as they are, each with a daemon that
 // has to answer: started twice, restarted, stopped, and started once more.
 func TestExamples(t *testing.T) {
 	requireRoot(t)
@@ -119,7 +214,7 @@ func TestExamples(t *testing.T) {
 	for name, x := range exampleScripts {
 		t.Run(name, func(t *testing.T) {
 			overlay := ""
-			for _, tool := range append([]string{"named", "dig", "ip", "unshare", "nsenter"}, x.needs...) {
+			for _, tool := range slices.Concat([]string{"ip", "unshare", "nsenter"}, x.daemon.needs, x.needs) {
 				if _, err := exec.LookPath(tool); err == nil {
 					continue
 				}
@@ -134,9 +229,7 @@ func TestExamples(t *testing.T) {
 }
 
 func exampleRun(t *testing.T, s *exampleSpace, x exampleOf) {
-	// The recipe of examples/README.md.
-	s.sh(t, "hardrun cage /srv/named --user=bind -- named && mkdir -p /srv/named/etc/bind /srv/named/var/cache/bind && chown bind: /srv/named/var/cache/bind")
-	s.sh(t, "cat >/srv/named/etc/bind/named.conf <<'END'\n"+examplesConfig+"END\ncat >/srv/named/etc/bind/zone <<'END'\n"+examplesZone+"END\n")
+	s.sh(t, x.daemon.prepare)
 	s.sh(t, x.setup)
 
 	s.sh(t, x.start)
@@ -145,19 +238,19 @@ func exampleRun(t *testing.T, s *exampleSpace, x exampleOf) {
 	if again := s.runs(t, x); again != first {
 		t.Errorf("a second start: process %s, want %s as before", again, first)
 	}
-	s.count(t, "after a second start", 1)
+	s.count(t, x, "after a second start", 1)
 	s.sh(t, x.restart)
 	if second := s.runs(t, x); second == first {
 		t.Errorf("restart: process %s is the old one", second)
 	}
-	s.count(t, "after a restart", 1)
+	s.count(t, x, "after a restart", 1)
 	s.sh(t, x.stop)
 	s.sh(t, x.down)
-	s.count(t, "after a stop", 0)
+	s.count(t, x, "after a stop", 0)
 	s.sh(t, x.start)
 	s.runs(t, x)
 	s.sh(t, x.stop)
-	s.count(t, "after the last stop", 0)
+	s.count(t, x, "after the last stop", 0)
 }
 
 // exampleSpace is mount, process, network and IPC namespaces, which end with the
@@ -240,23 +333,21 @@ func (s *exampleSpace) sh(t *testing.T, lines string) string {
 	return out
 }
 
-// runs waits for an answer on port 53 and for the supervisor to know the daemon,
-// and shows that it is what was asked for. It answers its number.
+// runs waits for an answer and for the supervisor to know the daemon, and shows
+// that it is what was asked for. It answers its number.
 func (s *exampleSpace) runs(t *testing.T, x exampleOf) string {
 	t.Helper()
-	answer := s.sh(t, `for i in $(seq 100); do
-			a=$(dig @127.0.0.1 +short +time=1 +tries=1 www.example.test 2>/dev/null) && [ -n "$a" ] && break
-			sleep 0.05
-		done; echo "$a"`)
-	if answer != "192.0.2.80\n" {
-		t.Fatalf("named answers %q, want 192.0.2.80\n%s", answer, s.sh(t, "cat /run/log; ps axf"))
+	d := x.daemon
+	answer := s.sh(t, "for i in $(seq 100); do a=$("+d.ask+") && [ -n \"$a\" ] && break; sleep 0.05; done; echo \"$a\"")
+	if answer != d.want {
+		t.Fatalf("%s answers %q, want %q\n%s", d.comm, answer, d.want, s.sh(t, "cat /run/log; ps axf"))
 	}
 	pid := strings.TrimSpace(s.sh(t, x.pid))
-	if comm := s.sh(t, "cat /proc/"+pid+"/comm"); comm != "named\n" {
-		t.Fatalf("the supervisor's process %s is %q, want named", pid, comm)
+	if comm := s.sh(t, "cat /proc/"+pid+"/comm"); comm != d.comm+"\n" {
+		t.Fatalf("the supervisor's process %s is %q, want %s", pid, comm, d.comm)
 	}
 	status := s.sh(t, "cat /proc/"+pid+"/status")
-	uid, gid := strings.TrimSpace(s.sh(t, "id -u bind")), strings.TrimSpace(s.sh(t, "id -g bind"))
+	uid, gid := strings.TrimSpace(s.sh(t, "id -u "+d.user)), strings.TrimSpace(s.sh(t, "id -g "+d.user))
 	for _, want := range []string{
 		"Uid:\t" + strings.Repeat(uid+"\t", 3) + uid, "Gid:\t" + strings.Repeat(gid+"\t", 3) + gid, "Groups:\t" + gid + " ",
 		"CapPrm:\t0000000000000400", "CapEff:\t0000000000000400", "CapBnd:\t0000000000000400", "CapAmb:\t0000000000000400", "NoNewPrivs:\t1",
@@ -273,17 +364,22 @@ func (s *exampleSpace) runs(t *testing.T, x exampleOf) string {
 		}
 	}
 	// Which directory the root is, whatever its path looks like from here.
-	if got, want := s.sh(t, "stat -L -c %d:%i /proc/"+pid+"/root/"), s.sh(t, "stat -c %d:%i "+x.root); got != want {
-		t.Errorf("the daemon's root is %s, want %s, which is %s", got, want, x.root)
+	if got := s.sh(t, "stat -L -c %d:%i /proc/"+pid+"/root/"); x.root != "" && got != s.sh(t, "stat -c %d:%i "+x.root) {
+		t.Errorf("the daemon's root is %s, and not %s", got, x.root)
+	} else if x.root == "" && got == s.sh(t, "stat -c %d:%i /") {
+		t.Errorf("the daemon's root is that of the host, %s", got)
 	}
+	s.sh(t, `must() { "$@" || { echo "must hold: $*"; exit 1; }; }
+		never() { if "$@"; then echo "must not hold: $*"; exit 1; fi; }
+		pid=`+pid+"\n"+d.check)
 	return pid
 }
 
-// count holds how many processes are called named, zombies left out.
-func (s *exampleSpace) count(t *testing.T, when string, want int) {
+// count holds how many processes of the daemon there are, zombies left out.
+func (s *exampleSpace) count(t *testing.T, x exampleOf, when string, want int) {
 	t.Helper()
-	got := s.sh(t, `awk '/^Name:\tnamed$/ { n = 1 } /^State:/ && n { if ($2 != "Z") c++; n = 0 } END { print c + 0 }' /proc/[0-9]*/status 2>/dev/null; true`)
-	if strings.TrimSpace(got) != strconv.Itoa(want) {
-		t.Errorf("%s: %s processes called named, want %d", when, strings.TrimSpace(got), want)
+	got := s.sh(t, `awk '/^Name:\t`+x.daemon.comm+`$/ { n = 1 } /^State:/ && n { if ($2 != "Z") c++; n = 0 } END { print c + 0 }' /proc/[0-9]*/status 2>/dev/null; true`)
+	if strings.TrimSpace(got) != strconv.Itoa(want*x.daemon.processes) {
+		t.Errorf("%s: %s processes called %s, want %d", when, strings.TrimSpace(got), x.daemon.comm, want*x.daemon.processes)
 	}
 }

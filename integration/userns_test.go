@@ -120,7 +120,7 @@ func TestUserNamespaceOfUser(t *testing.T) {
 	}
 	// The ids of others are for root.
 	for _, mode := range []string{"identity", "full"} {
-		refused(t, runs(t, unprivileged(t, hardrun, "--private-users="+mode, "--", probe)...), 226, "PrivateUsers=")
+		refused(t, runs(t, unprivileged(t, hardrun, "--private-users="+mode, "--", probe)...), 217, "PrivateUsers=")
 	}
 }
 
@@ -157,9 +157,9 @@ func TestUserNamespacePath(t *testing.T) {
 		pid, got, _ := strings.Cut(r.stdout, "\n")
 		equal(t, "namespace, and the same PID", got, want+"\n"+pid+"\n")
 	}
-	refused(t, run(t, "--user-namespace-path=/proc/self/ns/net", "--", probe), 226, "UserNamespacePath=")
-	refused(t, run(t, "--user-namespace-path=/etc/hostname", "--", probe), 226, "UserNamespacePath=")
-	refused(t, run(t, "--user-namespace-path=/nosuch", "--", probe), 226, "UserNamespacePath=")
+	refused(t, run(t, "--user-namespace-path=/proc/self/ns/net", "--", probe), 217, "UserNamespacePath=")
+	refused(t, run(t, "--user-namespace-path=/etc/hostname", "--", probe), 217, "UserNamespacePath=")
+	refused(t, run(t, "--user-namespace-path=/nosuch", "--", probe), 217, "UserNamespacePath=")
 }
 
 // A variable that hardrun has not made is not acted upon, and no daemon is started.

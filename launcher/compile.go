@@ -23,6 +23,7 @@ const (
 	capSysNice     = 23
 	capMknod       = 27
 	capSysResource = 24
+	capSetFCap     = 31
 	capMacAdmin    = 33
 )
 
@@ -85,6 +86,7 @@ func Compile(asked *policy.Policy, env *Env) *Plan {
 	// What cannot be meant comes before what is not here: its status is the one.
 	slices.SortStableFunc(c.plan.Refused, func(a, b Refusal) int { return notUsage(a) - notUsage(b) })
 	c.number()
+	c.explainStart()
 	if env.For != "launch" {
 		c.notes()
 	}
@@ -467,6 +469,9 @@ func (c *compiler) notes() {
 	}
 	if p.RootDirectory.Set && c.final.Bounding.Has(capSysChroot) && (c.uid == 0 || c.final.Ambient.Has(capSysChroot)) {
 		c.note("chroot-escape", "the daemon keeps CAP_SYS_CHROOT: it can change its root again")
+	}
+	if name, _ := asksView(p); name != "" && c.canMount() && c.userns != lastUserNS && (c.uid == 0 && c.final.Bounding.Has(capSysAdmin) || c.final.Ambient.Has(capSysAdmin)) {
+		c.note("view-undone", "the daemon keeps CAP_SYS_ADMIN: it can undo the mounts of its view")
 	}
 	if c.uid == 0 && p.CapabilityBoundingSet.Set && !c.final.Bounding.Has(1) {
 		c.note("root-without-dac", "uid 0 without CAP_DAC_OVERRIDE reads and writes only what root owns or all may")

@@ -181,12 +181,12 @@ func (c *compiler) userNamespace() {
 			}
 		}
 		if env.UIDs[1] == 0 && !root {
-			c.refuse(why, from, ExitNamespace, "a user namespace needs CAP_SYS_ADMIN, which this environment does not have")
+			c.refuse(why, from, ExitUser, "a user namespace needs CAP_SYS_ADMIN, which this environment does not have")
 			c.last().Waivable = true
 			return
 		}
 		if p.UserNamespacePath.Set {
-			c.need(capSysAdmin, why, from, ExitNamespace, "setns(2) into a user namespace")
+			c.need(capSysAdmin, why, from, ExitUser, "setns(2) into a user namespace")
 			return
 		}
 		c.userns = firstUserNS
@@ -196,7 +196,7 @@ func (c *compiler) userNamespace() {
 	c.usernsWhy, c.usernsFrom = why, from
 	maps, err := c.maps(p.PrivateUsers.V)
 	if err != nil {
-		c.refuse(why, from, ExitNamespace, err.Error())
+		c.refuse(why, from, ExitUser, err.Error())
 		c.last().Waivable = true
 		return
 	}
@@ -209,7 +209,7 @@ func (c *compiler) userNamespace() {
 		inside.NoSetgroups = maps.DenySetgroups
 		c.env = &inside
 	}
-	e := c.add(StageAgain, &userNamespaceStep{maps: maps}, why, from, ExitNamespace)
+	e := c.add(StageAgain, &userNamespaceStep{maps: maps}, why, from, ExitUser)
 	e.Because = "without root, a user namespace gives the right to make the other ones"
 	if asked {
 		e.Because = ""
@@ -230,10 +230,14 @@ func (c *compiler) maps(mode string) (*ns.UserMaps, error) {
 		if !root && !env.Again.UserNS {
 			return nil, errors.New("the ids of others can be mapped by root only: use PrivateUsers=yes")
 		}
-		if mode == "full" {
-			return ns.FullMaps(), nil
+		m := ns.FullMaps()
+		if mode == "identity" {
+			m = ns.IdentityMaps()
 		}
-		return ns.IdentityMaps(), nil
+		if !m.HasUID(c.uid) || !m.HasGID(c.gid) {
+			return nil, errors.New("the ids of the daemon are not among those it maps: use PrivateUsers=full or yes")
+		}
+		return m, nil
 	}
 	uid, gid := c.uid, c.gid
 	if c.userns == firstUserNS && !root {
@@ -253,7 +257,7 @@ func (c *compiler) lastUserNamespace() {
 		c.userns = lastUserNS
 		step := &joinUserNamespace{Join: &ns.Join{Kind: ns.NewUser, Path: p.UserNamespacePath.V}, self: c.env.self}
 		c.plan.join = step.Join
-		c.add(StageUserNS, step, "UserNamespacePath", p.UserNamespacePath.From, ExitNamespace)
+		c.add(StageUserNS, step, "UserNamespacePath", p.UserNamespacePath.From, ExitUser)
 		return
 	}
 	if !c.privileged("PrivateUsers", p.PrivateUsers.From, "a user namespace") {
@@ -261,11 +265,17 @@ func (c *compiler) lastUserNamespace() {
 	}
 	maps, err := c.maps(p.PrivateUsers.V)
 	if err != nil {
-		c.refuse("PrivateUsers", p.PrivateUsers.From, ExitNamespace, err.Error())
+		c.refuse("PrivateUsers", p.PrivateUsers.From, ExitUser, err.Error())
+		c.last().Waivable = true
 		return
 	}
+	for _, n := range []int{capSetUID, capSetGID, capSetFCap} {
+		if !c.need(n, "PrivateUsers", p.PrivateUsers.From, ExitUser, "mapping the ids of root") {
+			return
+		}
+	}
 	c.userns = lastUserNS
-	c.add(StageUserNS, &lastUserNamespaceStep{maps: maps, self: c.env.self}, "PrivateUsers", p.PrivateUsers.From, ExitNamespace)
+	c.add(StageUserNS, &lastUserNamespaceStep{maps: maps, self: c.env.self}, "PrivateUsers", p.PrivateUsers.From, ExitUser)
 	if p.PrivateUsers.V == "self" && p.SupplementaryGroups.IsSet() {
 		c.note("groups-unmapped", "PrivateUsers=yes: supplementary groups hold, and are seen as nobody's inside")
 	}
@@ -357,6 +367,34 @@ func (c *compiler) again() {
 // namespace gives nothing.
 func hostOnly(n int) bool {
 	return slices.Contains([]int{capSysNice, capSysResource, capMacAdmin}, n)
+}
+
+// explainStart notes what a second start is for.
+func (c *compiler) explainStart() {
+	s := c.plan.Start
+	if s == nil {
+		return
+	}
+	for i := range c.plan.Entries {
+		if e := &c.plan.Entries[i]; e.Stage == StageAgain {
+			s.tail = tail(e.Directive, e.Origin)
+			break
+		}
+	}
+	s.hints = c.plan.without()
+}
+
+// Why is what stands behind a refusal of a second start: the directive it is for, and
+// on lines of their own how a launch could go on without.
+func (s *Start) Why() string {
+	text := ""
+	if s.tail != "" {
+		text = " (" + s.tail + ")"
+	}
+	for _, h := range s.hints {
+		text += "\nhardrun: hint: " + h
+	}
+	return text
 }
 
 // userNamespaceStep is a user namespace made before a second start.

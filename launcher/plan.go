@@ -51,6 +51,9 @@ type Start struct {
 	setGroups, setGID bool
 	groups            []uint32
 	gid               uint32
+
+	tail  string   // the directive it is for: "PrivatePIDs= --private-pids"
+	hints []string // how a launch could go on without
 }
 
 // Plan is the ordered list of steps that Compile made. What it prints is what

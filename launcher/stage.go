@@ -63,7 +63,7 @@ const (
 
 var stageNames = [stageCount]string{
 	"namespaces", "namespaces", "terminal", "streams", "environment", "namespaces", "mounts", "root", "mounts", "command", "directory", "descriptors",
-	"process", "umask", "limits", "label", "groups", "groups", "user namespace", "securebits", "bounding set", "user", "capabilities",
+	"process", "umask", "limits", "label", "groups", "groups", "namespaces", "securebits", "bounding set", "user", "capabilities",
 	"ambient set", "keyring", "label", "securebits", "capabilities", "directory", "no_new_privs", "landlock", "parent", "limits", "affinity",
 	"signals", "descriptors", "seccomp", "exec",
 }

@@ -99,7 +99,7 @@ func TestCompileUserNamespaces(t *testing.T) {
 	}{
 		{"root: last, and the identity in it", nil, []string{"PrivateUsers=yes", "User=www"}, "", []string{
 			"groups: set groups {34,4,27}", "groups: set gid 34 (real, effective, saved)",
-			"user namespace: user namespace: uids 0,33, gids 0,34, no setgroups", "user: set uid 33 (real, effective, saved)",
+			"namespaces: user namespace: uids 0,33, gids 0,34, no setgroups", "user: set uid 33 (real, effective, saved)",
 		}, ""},
 		{"a user: first", user, []string{"PrivateTmp=yes"}, "", []string{
 			"namespaces: user namespace: uids 1000, gids 1001, no setgroups", newMounts,

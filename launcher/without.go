@@ -28,7 +28,7 @@ func WithoutThem(list []Refusal) []string {
 		default:
 			add(&leave, r.Directive)
 		}
-		if r.Exit == ExitNamespace && slices.Contains(policy.Landlockable[:], name) {
+		if r.Waivable && r.Exit == ExitNamespace && slices.Contains(policy.Landlockable[:], name) {
 			add(&landlock, name)
 		}
 	}

@@ -67,7 +67,9 @@ func start(t *launcher.Thread, spec *launcher.Start) int {
 			head.flags |= flag
 		}
 	}
-	fd, err := handOver(&head, uid, gid)
+	why := []byte(spec.Why() + "\x00")
+	head.nwhy = C.uint32_t(len(why))
+	fd, err := handOver(&head, uid, gid, why)
 	if err != nil {
 		return notAgain(err, exit)
 	}

@@ -693,9 +693,12 @@ int hr_unpin(void)
 	return (int)call3(SYS_sched_setaffinity, 0, hr_snapshot.affinity_bytes, ptr(hr_snapshot.affinity));
 }
 
+static const char *why = ""; // behind every refusal of a second start: the directive, and a hint
+
 static void __attribute__((noreturn)) say_and_leave(int status, struct message *m)
 {
 	struct hr_program p = {.log_fd = 2, .syslog_fd = -1};
+	put(m, why);
 	emit(&p, m);
 	leave(status);
 }
@@ -954,10 +957,10 @@ static struct hr_again *inherited(void)
 	struct hr_again *h = (void *)(uintptr_t)r;
 	if (h->magic != HR_AGAIN_MAGIC || h->size != (uint64_t)st.st_size || h->pid != call0(SYS_getpid))
 		refuse(64, forged, "");
-	uint64_t need = sizeof *h + h->nrows * sizeof(struct hr_row) + (h->nkept + (uint64_t)h->nrelocs) * 4 + h->nblob + h->nuid + h->ngid;
+	uint64_t need = sizeof *h + h->nrows * sizeof(struct hr_row) + (h->nkept + (uint64_t)h->nrelocs) * 4 + h->nblob + h->nuid + h->ngid + h->nwhy;
 	const char *end = (char *)h + h->size;
 	int rows = h->form == HR_AGAIN_ROWS && h->nrows && need <= h->size && (h->size - h->nblob) % 8 == 0;
-	int start = h->form == HR_AGAIN_START && need == h->size && (!h->nuid || !end[-1 - (long)h->ngid]) && (!h->ngid || !end[-1]);
+	int start = h->form == HR_AGAIN_START && need == h->size && (!h->nuid || !end[-1 - (long)h->ngid - (long)h->nwhy]) && (!h->ngid || !end[-1 - (long)h->nwhy]) && (!h->nwhy || !end[-1]);
 	if (!rows && !start)
 		refuse(64, forged, "");
 	if ((r = call1(SYS_close, fd)))
@@ -1192,6 +1195,8 @@ int hr_guess_was(int right)
 // start goes on as any other.
 static void start_again(struct hr_again *h, int root)
 {
+	if (h->nwhy)
+		why = (char *)(h + 1) + h->nuid + h->ngid;
 	uint64_t mask = block_signals();
 	long r;
 	if (h->flags & HR_AGAIN_PIDNS && h->flags & HR_AGAIN_PIDFIRST)
@@ -1217,6 +1222,7 @@ static void start_again(struct hr_again *h, int root)
 		refuse_errno(226, "start again: ", "prctl(PR_SET_DUMPABLE): ", r);
 	hr_snapshot.again_flags = h->flags;
 	hr_snapshot.starter = h->pid;
+	why = "";
 	if ((r = call1(SYS_close, h->proc_fd)) || (r = call2(SYS_munmap, ptr(h), h->size)))
 		refuse_errno(226, "start again: ", "close: ", r);
 	give_signals_back(mask);

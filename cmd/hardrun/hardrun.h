@@ -64,7 +64,7 @@ struct hr_again {
 	uint32_t syslog_head;
 	uint32_t nrows, nkept, nrelocs, nblob;
 	uint32_t nuid, ngid; // START: the sizes of the maps, with their NUL
-	uint32_t unused;
+	uint32_t nwhy;       // START: the size of what stands behind a refusal, with its NUL
 };
 
 extern struct hr_snapshot hr_snapshot;

@@ -96,9 +96,6 @@ func (v *View) makeDevices(l *Layer) (int, error) {
 			continue // there are no pts
 		case v.Mknod:
 			err = unix.Mknodat(tree, d.name, unix.S_IFCHR|0o666, int(unix.Mkdev(d.major, d.minor)))
-			if err == nil {
-				err = unix.Fchmodat(tree, d.name, 0o666, 0)
-			}
 			if err != nil {
 				err = &os.PathError{Op: "mknodat", Path: "/dev/" + d.name, Err: err}
 			}

@@ -101,7 +101,7 @@ func (v *View) mountLayer(l *Layer) error {
 	var at int
 	var err error
 	if l.Optional {
-		at, err = openIn(v.state.root, st.real, unix.O_PATH)
+		at, err = openStraight(v.state.root, st.real, unix.O_PATH)
 		if absent(err) {
 			st.skip = true
 			return nil

@@ -99,23 +99,6 @@ func (v *View) resolve() {
 	sortBounds(st.bounds)
 }
 
-// find opens a path of the daemon's root, and answers where its links lead.
-func (v *View) find(path string) (fd int, real string, err error) {
-	root := v.state.root
-	fd, err = unix.Openat2(root, path, &unix.OpenHow{
-		Flags:   unix.O_PATH | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
-	})
-	if err == nil {
-		return fd, path, nil // it has none
-	}
-	if fd, err = openIn(root, path, unix.O_PATH); err != nil {
-		return -1, "", err
-	}
-	real, err = v.realPath(fd)
-	return fd, real, err
-}
-
 // decide says what holds below each bound, and drops those that change nothing.
 func (v *View) decide() {
 	st := &v.state
@@ -278,7 +261,7 @@ func (v *View) enforceOne(b *bound, attr Attr) error {
 	}
 	// What is above may have been mounted anew: the path is looked up once more, and
 	// must lead to the same file.
-	now, err := openIn(v.state.root, b.real, unix.O_PATH)
+	now, err := openStraight(v.state.root, b.real, unix.O_PATH)
 	if err != nil {
 		return err
 	}

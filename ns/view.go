@@ -20,6 +20,9 @@ type View struct {
 	NoSUID bool   // of every mount: NoNewPrivileges= was written, systemd.exec(5)
 	Flags  string // MountFlags=: shared, slave or private
 	Mknod  bool   // device nodes can be made; else those of the host are bound
+	// Private says that the daemon's user is who starts it: no link of that user's is
+	// mistrusted, as there is nobody to be protected from.
+	Private bool
 	// OneByOne sets attributes mount by mount, as the kernel has no mount_setattr(2).
 	OneByOne bool
 

@@ -17,6 +17,7 @@ type viewState struct {
 	root           int      // the daemon's root, in the own mount namespace
 	prefix         string   // what stands before paths below root where the kernel tells them
 	stage          int      // a file system in memory with the nodes that hide others; -1 before it is needed
+	umask          int      // of the start
 	noNodes        bool     // stage has no device nodes
 	parked         int      // how many trees were mounted on stage
 	staged         bool     // stage is mounted, and must be taken out again
@@ -98,6 +99,7 @@ func (s NewMounts) Apply(self int) error {
 	if err != nil {
 		return err
 	}
+	v.umask = unix.Umask(0)
 	if v.root, err = unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
 		return &os.PathError{Op: "open", Path: "/", Err: err}
 	}
@@ -123,7 +125,7 @@ func (v *View) copySources(l *Layer) error {
 	host := v.state.root
 	switch l.Kind {
 	case LayerBind:
-		fd, err := openIn(host, l.Source, unix.O_PATH)
+		fd, _, err := v.findIn(host, l.Source)
 		if l.Tolerate && absent(err) {
 			st.skip = true
 			return nil
@@ -201,7 +203,7 @@ func (s NewRoot) Apply(int) error {
 		v.root = tree
 		return s.View.fill()
 	}
-	fd, err := openIn(host, s.View.Root, unix.O_PATH|unix.O_DIRECTORY)
+	fd, _, err := s.View.findIn(host, s.View.Root)
 	if err != nil {
 		return err
 	}
@@ -266,9 +268,6 @@ func (v *View) fill() error {
 		if err == nil && n != len(t.Text) {
 			err = unix.ENOSPC
 		}
-		if err == nil {
-			err = unix.Fchmod(fd, 0o644)
-		}
 		if err := errors.Join(err, closeFD(fd)); err != nil {
 			return &os.PathError{Op: "write", Path: t.Path, Err: err}
 		}
@@ -276,13 +275,11 @@ func (v *View) fill() error {
 	return nil
 }
 
-// makeDir makes a directory of mode 0755, whatever the umask is.
+// makeDir makes a directory of mode 0755. The umask is 0 while a view is made: to set
+// the mode afterwards, by name, would set that of what somebody put in its place.
 func makeDir(at int, name string) error {
 	if err := unix.Mkdirat(at, name, 0o755); err != nil {
 		return &os.PathError{Op: "mkdirat", Path: name, Err: err}
-	}
-	if err := unix.Fchmodat(at, name, 0o755, 0); err != nil {
-		return &os.PathError{Op: "fchmodat", Path: name, Err: err}
 	}
 	return nil
 }
@@ -293,16 +290,14 @@ func makeFile(at int, name string, mode uint32) error {
 	if err != nil {
 		return &os.PathError{Op: "openat", Path: name, Err: err}
 	}
-	if err := errors.Join(unix.Fchmod(fd, mode), closeFD(fd)); err != nil {
-		return &os.PathError{Op: "fchmod", Path: name, Err: err}
-	}
-	return nil
+	return closeFD(fd)
 }
 
-// target opens the place of a mount in the daemon's root, and makes it where it is
-// missing: directories and an empty file, of nobody but who runs this.
+// target opens the place of a mount in the daemon's root, a path without links, and
+// makes it where it is missing: directories and an empty file, of nobody but who runs
+// this.
 func (v *View) target(path string, dir bool) (int, error) {
-	fd, err := openIn(v.state.root, path, unix.O_PATH)
+	fd, err := openStraight(v.state.root, path, unix.O_PATH)
 	if !errors.Is(err, unix.ENOENT) {
 		return fd, err
 	}
@@ -328,7 +323,7 @@ func (v *View) target(path string, dir bool) (int, error) {
 	if err := errors.Join(err, closeFD(up)); err != nil {
 		return -1, err
 	}
-	return openIn(v.state.root, path, unix.O_PATH)
+	return openStraight(v.state.root, path, unix.O_PATH)
 }
 
 // realPath is the path of a descriptor below the daemon's root, without links.
@@ -493,6 +488,9 @@ func (s SealView) Apply(int) error {
 	if err := s.View.dropStage(); err != nil {
 		return err
 	}
+	if was := unix.Umask(v.umask); was != 0 {
+		return errors.New("umask: read back another than was set")
+	}
 	flag, ok := map[string]uint64{"": unix.MS_SHARED, "shared": unix.MS_SHARED, "slave": unix.MS_SLAVE, "private": unix.MS_PRIVATE}[s.View.Flags]
 	if !ok {
 		return errors.New("unknown propagation " + s.View.Flags)
@@ -518,6 +516,9 @@ func (s SealView) Verify() error {
 		return nil
 	}
 	v := &s.View.state
+	if unix.Umask(v.umask) != v.umask {
+		return errors.New("umask: read back another than it was")
+	}
 	there := make(map[uint64]bool, len(v.bounds))
 	type doubt struct {
 		id          uint64

@@ -67,7 +67,7 @@ static void attack(struct shared *s, int span)
 		last = pid;
 		for (int p = pid; p < pid + span; p++) {
 			s->tries++;
-			s->open[FD] += (unsigned)can_open(p, "fd", O_RDONLY | O_DIRECTORY);
+			s->open[FD] += (unsigned)(can_open(p, "fd/0", O_PATH) || can_open(p, "fd/3", O_PATH) || can_open(p, "fd/4", O_PATH));
 			s->open[MEM] += (unsigned)can_open(p, "mem", O_RDWR);
 			s->open[ROOT] += (unsigned)can_open(p, "root", O_PATH);
 			s->open[CWD] += (unsigned)can_open(p, "cwd", O_PATH);

@@ -42,8 +42,8 @@ int main(int argc, char **argv)
 		}
 		done++;
 		if (seize) { // back, and away with what was made
-			if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) || rmdir(a)) {
-				perror("rmdir");
+			if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) || remove(a)) {
+				perror("remove");
 				return 92;
 			}
 			continue;

@@ -44,8 +44,7 @@ type compiler struct {
 	impliedNNP string // why no_new_privs is set though nobody wrote it
 	filtered   bool   // a filter is loaded
 	userns     userNS
-	usernsWhy  string
-	usernsFrom policy.Origin
+	outer      bool         // root made, before it, what it shall not own
 	firstMaps  *ns.UserMaps // of a user namespace that comes first
 	replaced   [3]bool      // standard streams that are connected anew
 }
@@ -240,7 +239,7 @@ func (c *compiler) root() {
 	from, name := p.RootDirectory.From, "RootDirectory"
 	state := &ns.RootState{Dir: p.RootDirectory.V}
 	pivot := c.env.linux() && c.env.Proc && c.env.Caps.Effective.Has(capSysAdmin)
-	if !c.need(capSysChroot, name, from, ExitChroot, "chroot(2)") {
+	if !pivot && !c.need(capSysChroot, name, from, ExitChroot, "chroot(2)") {
 		return
 	}
 	if pivot {
@@ -427,13 +426,24 @@ func (c *compiler) number() {
 	for i := range c.plan.Entries {
 		e := &c.plan.Entries[i]
 		e.group = uint8(min(i+1, 63))
-		if !c.p.Strict.V && e.Directive != "" && c.waived(strings.TrimSuffix(e.Directive, "=")) {
+		if !c.p.Strict.V && e.Directive != "" && c.allWaived(e.Directive) {
 			e.flags = row.Waivable
 		}
-		if _, ok := e.Step.(ns.NewMounts); ok {
+		switch e.Step.(type) {
+		case ns.NewMounts, ns.NewRoot, ns.EnterRoot, ns.SealView: // what every directive of the view needs
 			e.flags = c.viewWaived()
 		}
 	}
+}
+
+// allWaived tells whether all the directives of a step, "A=" or "A= B=", are waived.
+func (c *compiler) allWaived(directives string) bool {
+	for _, name := range strings.Fields(directives) {
+		if !c.waived(strings.TrimSuffix(name, "=")) {
+			return false
+		}
+	}
+	return true
 }
 
 // viewWaived lets a mount namespace be given up where everything that needs it is.

@@ -165,7 +165,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"no CAP_SETGID", []string{"User=www"}, without(capSetGID), "User=: setgroups(2) needs CAP_SETGID", 216},
 		{"setgroups denied in a user namespace", []string{"User=www"}, func(e *Env) { e.NoSetgroups = true }, "User=: setgroups(2) is denied", 216},
 		{"no CAP_SETPCAP", []string{"CapabilityBoundingSet=CAP_CHOWN"}, without(capSetPcap), "CapabilityBoundingSet=: PR_CAPBSET_DROP needs CAP_SETPCAP", 218},
-		{"no CAP_SYS_CHROOT", []string{"X-Hardrun-Chroot=/srv"}, without(capSysChroot), "RootDirectory=: chroot(2) needs CAP_SYS_CHROOT", 210},
+		{"no CAP_SYS_CHROOT", []string{"X-Hardrun-Chroot=/srv"}, func(e *Env) { without(capSysChroot)(e); without(capSysAdmin)(e) }, "RootDirectory=: chroot(2) needs CAP_SYS_CHROOT", 210},
 		{"no CAP_SYS_RESOURCE", []string{"LimitNOFILE=100"}, without(capSysResource), "LimitNOFILE=: raising the hard limit", 205},
 		{"ambient outside of the bounding set", []string{"CapabilityBoundingSet=CAP_CHOWN", "AmbientCapabilities=CAP_KILL"}, nil, "{cap_kill} cannot be ambient: not in CapabilityBoundingSet=", 218},
 		{"ambient that hardrun does not have", []string{"AmbientCapabilities=CAP_KILL"}, without(capKill), "{cap_kill} cannot be ambient: hardrun was started without", 218},

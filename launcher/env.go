@@ -28,7 +28,9 @@ type Snapshot struct {
 // first one had planned it (Plan.Start). The zero Again is the first start.
 type Again struct {
 	UserNS, PIDNS, Init bool
-	Starter             int // the PID of the first start, which who started hardrun knows; 0 in the first
+	Outer               bool // the namespaces that the user namespace does not own were made before it
+	Denied              int  // the errno by which a user namespace was denied; 0 where it was not
+	Starter             int  // the PID of the first start, which who started hardrun knows; 0 in the first
 }
 
 // Any tells whether this is a second start.
@@ -58,6 +60,7 @@ type Env struct {
 	NoSetgroups bool   // setgroups(2) is denied in this user namespace
 	OldMounts   bool   // no mount_setattr(2): Linux before 5.12; filled only for a view
 	Landlock    int    // the version of Landlock; filled only for --allow-landlock
+	InUserNS    bool   // the user namespace is not the first one: devices cannot be made; filled only for a view
 	InChroot    bool   // the root of the process is no mount: hardrun was started in a chroot(2)
 	Proc        bool   // a verified /proc is there
 	Terminal    bool   // a controlling terminal is shared with who started hardrun, and TIOCSTI works

@@ -19,6 +19,11 @@ func (e *Env) viewOf(p *policy.Policy, args []string) {
 	var st unix.Statx_t
 	err := unix.Statx(unix.AT_FDCWD, "/", 0, unix.STATX_BASIC_STATS, &st)
 	e.InChroot = err == nil && st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0 && st.Attributes&unix.STATX_ATTR_MOUNT_ROOT == 0
+	if e.self >= 0 {
+		var link [64]byte
+		n, err := unix.Readlinkat(e.self, "ns/user", link[:])
+		e.InUserNS = err == nil && string(link[:n]) != "user:[4026531837]" // PROC_USER_INIT_INO
+	}
 	e.OldMounts = !ns.CanSetAttr()
 	for _, b := range p.Binds.Items {
 		name := "BindPaths"

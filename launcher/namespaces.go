@@ -45,7 +45,7 @@ func (c *compiler) namespaces() {
 // namespace that comes first, the others are made before it, in the first start.
 func (c *compiler) namespace(kind ns.Kinds, step Step, name string, from policy.Origin) {
 	stage := StageNamespaces
-	if c.userns == firstUserNS && c.env.UIDs[1] == 0 && c.delegated()&kind == 0 {
+	if c.outer && c.delegated()&kind == 0 {
 		if c.env.Again.UserNS {
 			return // it was done
 		}
@@ -98,6 +98,8 @@ func (c *compiler) privileged(name string, from policy.Origin, what string) bool
 		return false // it was refused with all else that is Linux's
 	case c.env.Caps.Effective.Has(capSysAdmin):
 		c.refuse(name, from, ExitNamespace, what+" is read back from /proc, and there is none")
+	case c.env.Again.Denied != 0:
+		c.refuse(name, from, ExitNamespace, what+" needs CAP_SYS_ADMIN or a user namespace, and unshare(CLONE_NEWUSER) answered: "+errnoText(c.env.Again.Denied))
 	default:
 		c.refuse(name, from, ExitNamespace, what+" needs CAP_SYS_ADMIN, which this environment does not have")
 	}
@@ -154,8 +156,14 @@ func (c *compiler) userNamespace() {
 	}
 	root := env.UIDs[1] == 0 && env.Caps.Effective.Has(capSysAdmin)
 	switch {
+	case env.Again.Denied != 0:
+		if asked {
+			c.refuse(why, from, ExitUser, "a user namespace cannot be had: unshare(CLONE_NEWUSER): "+errnoText(env.Again.Denied))
+			c.last().Waivable = true
+		}
+		return
 	case env.Again.UserNS:
-		c.userns = firstUserNS
+		c.userns, c.outer = firstUserNS, env.Again.Outer
 		if !asked {
 			why, from = asksNamespaces(p)
 		}
@@ -173,17 +181,22 @@ func (c *compiler) userNamespace() {
 		return
 	case asked, !env.Caps.Effective.Has(capSysAdmin) && env.UIDs[1] != 0:
 		if !asked {
-			if why, from = asksNamespaces(p); why == "" {
+			if why, from = asksNamespaces(p); why == "" && hasRoot(p) && !env.Caps.Effective.Has(capSysChroot) {
+				why, from = "RootDirectory", p.RootDirectory.From
+			}
+			if why == "" {
 				return
 			}
 			if c.onlyLandlock() {
 				return
 			}
 		}
-		if env.UIDs[1] == 0 && !root {
-			c.refuse(why, from, ExitUser, "a user namespace needs CAP_SYS_ADMIN, which this environment does not have")
-			c.last().Waivable = true
-			return
+		if env.UIDs[1] == 0 {
+			for _, n := range []int{capSetUID, capSetGID, capSetFCap} {
+				if !c.need(n, why, from, ExitUser, "mapping the ids of root") {
+					return
+				}
+			}
 		}
 		if p.UserNamespacePath.Set {
 			c.need(capSysAdmin, why, from, ExitUser, "setns(2) into a user namespace")
@@ -193,7 +206,7 @@ func (c *compiler) userNamespace() {
 	default:
 		return
 	}
-	c.usernsWhy, c.usernsFrom = why, from
+	c.outer = c.outer || root && !env.Again.UserNS
 	maps, err := c.maps(p.PrivateUsers.V)
 	if err != nil {
 		c.refuse(why, from, ExitUser, err.Error())
@@ -341,7 +354,7 @@ func (c *compiler) again() {
 	if !env.linux() {
 		return
 	}
-	start := &Start{UserNS: c.firstMaps}
+	start := &Start{UserNS: c.firstMaps, Outer: c.outer, Denied: env.Again.Denied}
 	if p.PrivatePIDs.V {
 		switch {
 		case p.Parent.V == "never":
@@ -349,7 +362,7 @@ func (c *compiler) again() {
 			c.last().Waivable = true
 		case c.privileged("PrivatePIDs", p.PrivatePIDs.From, "a PID namespace"):
 			start.PIDNS = true
-			start.PIDFirst = start.UserNS != nil && env.UIDs[1] == 0 && p.DelegateNamespaces.V&ns.NewPID == 0
+			start.PIDFirst = start.UserNS != nil && c.outer && p.DelegateNamespaces.V&ns.NewPID == 0
 			c.add(StageAgain, &pidNamespaceStep{done: env.Again.PIDNS}, "PrivatePIDs", p.PrivatePIDs.From, ExitNamespace)
 			c.add(StageDeath, deathSignal{}, "PrivatePIDs", p.PrivatePIDs.From, ExitNamespace).Because = "who kills the parent means the daemon"
 		}

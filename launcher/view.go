@@ -70,7 +70,7 @@ func eachView(p *policy.Policy, each func(name string, from policy.Origin) bool)
 		rules(p.InaccessiblePaths, "InaccessiblePaths"),
 		rules(p.NoExecPaths, "NoExecPaths"),
 		rules(p.ExecPaths, "ExecPaths"),
-		{len(p.Binds.Items) > 0, "BindPaths", p.Binds.From},
+		{len(p.Binds.Items) > 0, bindName(p), p.Binds.From},
 		{len(p.TemporaryFileSystem.Items) > 0, "TemporaryFileSystem", p.TemporaryFileSystem.From},
 		flag(p.MinimalRoot, "X-Hardrun-MinimalRoot"),
 		{p.MountAPIVFS.V && hasRoot(p), "MountAPIVFS", p.MountAPIVFS.From},
@@ -88,6 +88,14 @@ func eachView(p *policy.Policy, each func(name string, from policy.Origin) bool)
 			return
 		}
 	}
+}
+
+// bindName is the directive of the first bind.
+func bindName(p *policy.Policy) string {
+	if len(p.Binds.Items) > 0 && p.Binds.Items[0].V.ReadOnly {
+		return "BindReadOnlyPaths"
+	}
+	return "BindPaths"
 }
 
 // refusesMounts is PrivateMounts=no: what only implies a mount namespace gets none.
@@ -124,7 +132,7 @@ func (c *compiler) view() {
 		c.root()
 		return
 	}
-	w := &viewer{compiler: c, v: &ns.View{Flags: p.MountFlags.V, Private: c.userns == firstUserNS && c.env.UIDs[1] != 0, Mknod: c.userns != firstUserNS && c.env.Caps.Effective.Has(capMknod)}, seen: make(map[string]bool), layers: make(map[string]*ns.Layer)}
+	w := &viewer{compiler: c, v: &ns.View{Flags: p.MountFlags.V, Private: c.userns == firstUserNS && c.env.UIDs[1] != 0, Mknod: c.userns != firstUserNS && !c.env.InUserNS && c.env.Caps.Effective.Has(capMknod)}, seen: make(map[string]bool), layers: make(map[string]*ns.Layer)}
 	if w.v.OneByOne = c.env.OldMounts; w.v.OneByOne {
 		c.note("old-mounts", "this kernel has no mount_setattr(2) (Linux 5.12): attributes are set mount by mount")
 	}
@@ -265,6 +273,9 @@ func (w *viewer) mountable(name string, from policy.Origin) bool {
 
 // mounts refuses a directive where mounts cannot be had.
 func (c *compiler) mounts(name string, from policy.Origin, what string) bool {
+	if name == "MountAPIVFS" || name == "BindLogSockets" {
+		name = c.impliedBy(name, from) // nobody is to waive what he did not write
+	}
 	if !c.privileged(name, from, what) || !c.env.InChroot {
 		return c.canMount()
 	}

@@ -109,7 +109,7 @@ func (w *viewer) lacks(have map[string]bool) {
 	if lacking {
 		say("the home directory " + home + " is not in it")
 	}
-	if name, _, _ := w.proc(); name == "" && !p.MountAPIVFS.V {
+	if by, _ := w.proc(); len(by) == 0 && !p.MountAPIVFS.V {
 		say("there is no /proc and no /sys in it: MountAPIVFS=yes gives them")
 	}
 }
@@ -128,20 +128,30 @@ func (w *viewer) apiFileSystems() {
 	}
 	api := p.MountAPIVFS.V && (w.root != "" || w.v.Empty)
 
-	name, from, data := w.proc()
+	by, data := w.proc()
 	switch {
-	case name != "" && w.userns == firstUserNS && !p.PrivatePIDs.V:
-		w.refuse(name, from, ExitNamespace, "a fresh /proc needs PrivatePIDs=yes in a user namespace made without root")
-		w.last().Waivable = true
-	case name != "":
-		fresh(ns.LayerProc, "/proc", name, from, data, false)
-	case api && w.userns == firstUserNS:
+	case len(by) > 0 && w.userns == firstUserNS && !p.PrivatePIDs.V:
+		for _, a := range by {
+			w.refuse(a.name, a.from, ExitNamespace, "a fresh /proc needs PrivatePIDs=yes in a user namespace made without root")
+			w.last().Waivable = true
+		}
+	case len(by) > 0:
+		var names []string
+		for _, a := range by {
+			if w.mountable(a.name, a.from) {
+				names = append(names, a.name)
+			}
+		}
+		if len(names) == len(by) {
+			fresh(ns.LayerProc, "/proc", strings.Join(names, "= "), by[0].from, data, false)
+		}
+	case api && (w.userns == firstUserNS || w.env.InUserNS):
 		bind("/proc")
 	case api:
 		fresh(ns.LayerProc, "/proc", "MountAPIVFS", p.MountAPIVFS.From, nil, true)
 	}
 
-	name, from = "", policy.Origin{}
+	name, from := "", policy.Origin{}
 	switch {
 	case refusesMounts(p):
 	case p.PrivateNetwork.V:
@@ -167,21 +177,27 @@ func (w *viewer) apiFileSystems() {
 	w.logSockets()
 }
 
-// proc is what asks for a procfs of its own, and its options.
-func (w *viewer) proc() (name string, from policy.Origin, data []string) {
+// asker is a directive that needs something together with others.
+type asker struct {
+	name string
+	from policy.Origin
+}
+
+// proc are the directives that ask for a procfs of its own, and its options.
+func (w *viewer) proc() (by []asker, data []string) {
 	p := w.p
 	if p.PrivatePIDs.V {
-		name, from = "PrivatePIDs", p.PrivatePIDs.From
+		by = append(by, asker{"PrivatePIDs", p.PrivatePIDs.From})
 	}
 	if v := p.ProcSubset; v.V == "pid" {
-		name, from = "ProcSubset", v.From
+		by = append(by, asker{"ProcSubset", v.From})
 		data = append(data, "subset=pid")
 	}
 	if v := p.ProtectProc; v.Set && v.V != "default" {
-		name, from = "ProtectProc", v.From
+		by = append(by, asker{"ProtectProc", v.From})
 		data = append(data, "hidepid="+v.V)
 	}
-	return name, from, data
+	return by, data
 }
 
 // logSockets shows the socket of the host's log in a new root.

@@ -126,7 +126,7 @@ func TestCompileUserNamespaces(t *testing.T) {
 		}, "user"},
 		{"given away with mounts that show what is not", nil, []string{"DelegateNamespaces=mnt", "PrivateNetwork=yes", "PrivatePIDs=yes"}, "DelegateNamespaces=: mounts that the user namespace owns cannot show a namespace that it does not own: net pid", nil, "pid"},
 		{"given away without its mounts", nil, []string{"DelegateNamespaces=ipc", "PrivateIPC=yes"}, "DelegateNamespaces=: mounts that the user namespace does not own", nil, ""},
-		{"a root without the right to mount", withoutAdmin, []string{"PrivateUsers=yes"}, "PrivateUsers=: a user namespace needs CAP_SYS_ADMIN", nil, ""},
+		{"a root without the right to mount", withoutAdmin, []string{"PrivateUsers=yes"}, "", []string{"namespaces: user namespace: uids 0, gids 0, no setgroups"}, "user"},
 		{"every directive that needs it is named", withoutAdmin, []string{"ProtectHome=yes", "PrivateNetwork=yes"}, "PrivateNetwork=: a namespace needs CAP_SYS_ADMIN", nil, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

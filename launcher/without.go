@@ -61,11 +61,13 @@ func (pl *Plan) without() []string {
 		default:
 			continue
 		}
-		d := policy.Lookup(strings.TrimSuffix(e.Directive, "="))
-		if d == nil || slices.ContainsFunc(list, func(r Refusal) bool { return r.Directive == e.Directive }) {
-			continue
+		for _, name := range strings.Fields(e.Directive) {
+			d := policy.Lookup(strings.TrimSuffix(name, "="))
+			if d == nil || slices.ContainsFunc(list, func(r Refusal) bool { return r.Directive == name }) {
+				continue
+			}
+			list = append(list, Refusal{Directive: name, Exit: e.Exit, Waivable: d.Class.Waivable()})
 		}
-		list = append(list, Refusal{Directive: e.Directive, Exit: e.Exit, Waivable: d.Class.Waivable()})
 	}
 	return WithoutThem(list)
 }

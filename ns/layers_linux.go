@@ -132,6 +132,10 @@ func (v *View) mountLayer(l *Layer) error {
 		tree, err = v.makeDevices(l)
 	default:
 		tree, err = newFS(l.Kind.fs(), l.Data, l.Attr)
+		if errors.Is(err, unix.EPERM) && (l.Kind == LayerProc || l.Kind == LayerSys) {
+			// In a user namespace a fresh one must not permit more than what is there.
+			tree, err = newFS(l.Kind.fs(), l.Data, l.Attr|ReadOnly)
+		}
 	}
 	if err == nil && (l.Kind == LayerTmpfs || l.Kind == LayerDev) {
 		err = checkTmpfs(tree, l.Data)

@@ -46,13 +46,14 @@ func (s Protect) Apply(int) error {
 // rule puts all rules into force, once. An error is that of no rule alone.
 func (v *View) rule() error {
 	if v.state.ruled {
-		return nil
+		return v.state.ruleErr // that of no rule is that of all
 	}
 	v.state.ruled = true
 	v.resolve()
 	v.decide()
 	v.copyBounds()
-	return v.enforce()
+	v.state.ruleErr = v.enforce()
+	return v.state.ruleErr
 }
 
 // Verify is done by SealView for all rules at once.
@@ -113,6 +114,7 @@ func (v *View) decide() {
 			ro, noexec = up.ro && !up.shallow, up.noexec
 			if up.access == Hidden {
 				delete(st.byPath, b.real) // nothing of it is seen
+				up.rules = append(up.rules, b.rules...)
 				if err := closeFD(b.fd); err != nil {
 					b.fail(err)
 				}
@@ -135,6 +137,9 @@ func (v *View) decide() {
 		b.shallow = b.shallow && b.access == Unwritable
 		if b.access != Hidden && b.ro == ro && b.noexec == noexec && !(b.shallow && ro) {
 			delete(st.byPath, b.real)
+			if up != nil { // which holds for it, or fails for it
+				up.rules = append(up.rules, b.rules...)
+			}
 			if err := closeFD(b.fd); err != nil {
 				b.fail(err)
 			}

@@ -26,6 +26,7 @@ type viewState struct {
 	bounds         []*bound
 	byPath         map[string]*bound
 	layered, ruled bool
+	ruleErr        error  // of all rules together
 	chroot         bool   // the old root could not be detached
 	link           []byte // what readlinkat(2) answers
 	off            bool   // there is no mount namespace, and a waiver lets that pass

@@ -52,7 +52,7 @@ func start(t *launcher.Thread, spec *launcher.Start) int {
 	if err != nil {
 		return notAgain(err, exit)
 	}
-	head := C.struct_hr_again{form: C.HR_AGAIN_START, proc_fd: C.int32_t(proc)}
+	head := C.struct_hr_again{form: C.HR_AGAIN_START, proc_fd: C.int32_t(proc), denied: C.int32_t(spec.Denied)}
 	var uid, gid []byte
 	if m := spec.UserNS; m != nil {
 		uid, gid = []byte(ns.MapText(m.UID)+"\x00"), []byte(ns.MapText(m.GID)+"\x00")
@@ -62,7 +62,7 @@ func start(t *launcher.Thread, spec *launcher.Start) int {
 			head.flags |= C.HR_AGAIN_DENY
 		}
 	}
-	for flag, on := range map[C.uint32_t]bool{C.HR_AGAIN_PIDNS: spec.PIDNS, C.HR_AGAIN_PIDFIRST: spec.PIDFirst, C.HR_AGAIN_INIT: spec.Init} {
+	for flag, on := range map[C.uint32_t]bool{C.HR_AGAIN_PIDNS: spec.PIDNS, C.HR_AGAIN_PIDFIRST: spec.PIDFirst, C.HR_AGAIN_INIT: spec.Init, C.HR_AGAIN_OUTER: spec.Outer} {
 		if on {
 			head.flags |= flag
 		}

@@ -247,7 +247,7 @@ func runForged(name string) {
 	p := &row.Program{}
 	echo(p)
 	rows, relocs := bytesOf(p.Rows), bytesOf(p.Relocs)
-	head := make([]byte, 72)
+	head := make([]byte, 80)
 	f := &forged{file: head, seals: allSeals, env: func(fd string) []string { return []string{againStart + fd} }}
 	copy(head, "hragain1")
 	for len(p.Blob)%8 != 0 {
@@ -712,7 +712,8 @@ var failures = []struct {
 	{"PID namespace without the right", launcher.Start{PIDNS: true}, false, lie{unix.SYS_UNSHARE, 0, unix.CLONE_NEWPID, uint32(unix.EPERM)}, 226, "PID namespace: unshare(CLONE_NEWPID): operation not permitted"},
 	{"death", launcher.Start{PIDNS: true}, true, lie{unix.SYS_PRCTL, 0, unix.PR_SET_PDEATHSIG, uint32(unix.EINVAL)}, 226, "PID namespace: prctl(PR_SET_PDEATHSIG): invalid argument"},
 	{"death that does not come", launcher.Start{PIDNS: true}, true, lie{unix.SYS_PRCTL, 0, unix.PR_SET_PDEATHSIG, 0}, 226, "PID namespace: prctl(PR_SET_PDEATHSIG): input/output error"},
-	{"user namespace", launcher.Start{UserNS: &ns.UserMaps{}}, false, lie{unix.SYS_UNSHARE, 0, unix.CLONE_NEWUSER, uint32(unix.EPERM)}, 217, "user namespace: unshare(CLONE_NEWUSER): operation not permitted"},
+	{"user namespace", launcher.Start{UserNS: &ns.UserMaps{}, Outer: true}, false, lie{unix.SYS_UNSHARE, 0, unix.CLONE_NEWUSER, uint32(unix.EPERM)}, 217, "user namespace: unshare(CLONE_NEWUSER): operation not permitted"},
+	{"user namespace denied", launcher.Start{UserNS: &ns.UserMaps{}}, false, lie{unix.SYS_UNSHARE, 0, unix.CLONE_NEWUSER, uint32(unix.EPERM)}, 3, ""},
 	{"user namespace that is none", launcher.Start{UserNS: &ns.UserMaps{}}, false, lie{unix.SYS_UNSHARE, 0, unix.CLONE_NEWUSER, 0}, 217, "user namespace: unshare(CLONE_NEWUSER): read back the same namespace as before"},
 	{"no map", launcher.Start{UserNS: &ns.UserMaps{UID: []ns.UserMap{}}, Init: true}, false, lie{unix.SYS_IOPL, every, 0, 0}, 217, "user namespace: uid_map: write: invalid argument"},
 	{"another's uid", launcher.Start{UserNS: &ns.UserMaps{UID: []ns.UserMap{{Outside: 1, Count: 1}}}}, false, lie{unix.SYS_IOPL, every, 0, 0}, 217, "user namespace: uid_map: write: operation not permitted"},
@@ -727,8 +728,30 @@ func runFailing(number string) {
 		must(os.Stdout.WriteString("ran\n"))
 		os.Exit(0)
 	}
+	if t.Snapshot.Again.Denied != 0 {
+		must(os.Stdout.WriteString("denied " + strconv.Itoa(t.Snapshot.Again.Denied) + "\n"))
+		os.Exit(3)
+	}
 	f.lie.install()
 	os.Exit(start(t, &f.spec))
+}
+
+// A user namespace that is denied before anything was done is told to the start that
+// goes on, which can say all of what is missing without it.
+func TestStartAgainDenied(t *testing.T) {
+	for i, f := range failures {
+		if f.name != "user namespace denied" {
+			continue
+		}
+		for _, uid := range users() {
+			r := runs(t, as(exec.Command(binary(t), failWord, strconv.Itoa(i)), uid))
+			if want := (ended{3, r.pid, "denied " + strconv.Itoa(int(unix.EPERM)) + "\n", ""}); r != want {
+				t.Errorf("as %d: got %+v, want %+v", uid, r, want)
+			}
+		}
+		return
+	}
+	t.Error("there is no such case")
 }
 
 // A second start that cannot be had, or of which the kernel's answers are not true,
@@ -736,6 +759,9 @@ func runFailing(number string) {
 func TestStartAgainFails(t *testing.T) {
 	for _, uid := range users() {
 		for i, f := range failures {
+			if f.code == 3 {
+				continue
+			}
 			user := f.spec.UserNS != nil && len(f.spec.UserNS.UID) > 0 // root may write such maps
 			if f.root && uid != 0 || user && uid == 0 {
 				continue

@@ -58,6 +58,8 @@ func newThread() *launcher.Thread {
 			UserNS:  s.again_flags&C.HR_AGAIN_USERNS != 0,
 			PIDNS:   s.again_flags&C.HR_AGAIN_PIDNS != 0,
 			Init:    s.again_flags&C.HR_AGAIN_INIT != 0,
+			Outer:   s.again_flags&C.HR_AGAIN_OUTER != 0,
+			Denied:  int(s.denied),
 			Starter: int(s.starter),
 		},
 	}

@@ -308,6 +308,7 @@ static long signals(uint64_t ignored, int each, int *at)
 
 enum { NAME = 64 };
 static char user_namespace_name[NAME]; // "user:[4026532177]", once there is one
+static long user_namespace_denied;     // what unshare(2) answered, and nothing was changed
 
 // name_of reads the name of a namespace. 0, or a negative errno.
 static long name_of(int dir, const char *path, char *name)
@@ -460,7 +461,7 @@ static int user_namespace(int self, const char *uid_map, const char *gid_map, in
 		write_maps(self, word[0], texts, at);
 	}
 	const char *act = "unshare(CLONE_NEWUSER): ";
-	r = call1(SYS_unshare, CLONE_NEWUSER);
+	user_namespace_denied = r = call1(SYS_unshare, CLONE_NEWUSER);
 	if (!r) {
 		act = "readlinkat: ";
 		r = name_of(self, "ns/user", user_namespace_name);
@@ -1208,8 +1209,14 @@ static void start_again(struct hr_again *h, int root)
 			refuse_errno(217, "user namespace: ", "/proc/self: ", self);
 		put(&m, "hardrun: user namespace: ");
 		const char *uid_map = (char *)(h + 1), *gid_map = uid_map + h->nuid;
-		if (!h->nuid || !h->ngid || user_namespace((int)self, uid_map, gid_map, h->flags & HR_AGAIN_DENY, &m))
-			say_and_leave(217, &m);
+		if (!h->nuid || !h->ngid || user_namespace((int)self, uid_map, gid_map, h->flags & HR_AGAIN_DENY, &m)) {
+			if (user_namespace_denied >= 0 || h->flags & HR_AGAIN_OUTER)
+				say_and_leave(217, &m);
+			// It cannot be had, and nothing was done yet: this start goes on as one that
+			// knows it, and can say all of what is missing.
+			h->flags = 0;
+			h->denied = (int32_t)-user_namespace_denied;
+		}
 		call1(SYS_close, self);
 	}
 	if (h->flags & HR_AGAIN_PIDNS && !(h->flags & HR_AGAIN_PIDFIRST))
@@ -1221,6 +1228,7 @@ static void start_again(struct hr_again *h, int root)
 	if (root && h->flags & (HR_AGAIN_USERNS | HR_AGAIN_PIDNS) && (r = call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0)))
 		refuse_errno(226, "start again: ", "prctl(PR_SET_DUMPABLE): ", r);
 	hr_snapshot.again_flags = h->flags;
+	hr_snapshot.denied = h->denied;
 	hr_snapshot.starter = h->pid;
 	why = "";
 	if ((r = call1(SYS_close, h->proc_fd)) || (r = call2(SYS_munmap, ptr(h), h->size)))

@@ -43,6 +43,7 @@ struct hr_snapshot {
 	uint8_t pinned;                // the process was pinned to one CPU
 	uint32_t raised;               // bit n: the soft limit n was raised for the Go runtime
 	uint32_t again_flags;          // HR_AGAIN_: what was done before this second start
+	int32_t denied;                // the errno by which a user namespace was denied; 0 where it was not
 	int32_t starter;               // the PID of the first start; 0 in the first
 };
 
@@ -50,7 +51,7 @@ struct hr_snapshot {
 // variable HARDRUN_AGAIN names. Behind it lie, without gaps, the rows, the kept
 // descriptors, the relocations, and at the end the blob; or the two maps.
 enum { HR_AGAIN_ROWS = 1, HR_AGAIN_START = 2 };
-enum { HR_AGAIN_USERNS = 1, HR_AGAIN_PIDNS = 2, HR_AGAIN_INIT = 4, HR_AGAIN_PIDFIRST = 8, HR_AGAIN_DENY = 16 };
+enum { HR_AGAIN_USERNS = 1, HR_AGAIN_PIDNS = 2, HR_AGAIN_INIT = 4, HR_AGAIN_PIDFIRST = 8, HR_AGAIN_DENY = 16, HR_AGAIN_OUTER = 32 };
 #define HR_AGAIN_MAGIC 0x316e696167617268ull
 
 struct hr_again {
@@ -65,6 +66,8 @@ struct hr_again {
 	uint32_t nrows, nkept, nrelocs, nblob;
 	uint32_t nuid, ngid; // START: the sizes of the maps, with their NUL
 	uint32_t nwhy;       // START: the size of what stands behind a refusal, with its NUL
+	int32_t denied;      // START: a user namespace was denied with this errno before
+	uint32_t unused;
 };
 
 extern struct hr_snapshot hr_snapshot;

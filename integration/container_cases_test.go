@@ -74,12 +74,12 @@ func viewCases() []viewCase {
 			landlock: []attempt{{"open /home/marker w", "", ""}},
 		},
 		{
-			name: "ProtectSystem", options: "--protect-system=full", acts: words("mount-flags:/usr mount-flags:/etc open:/srv/work/file:w"), want: words("&1 &1 ok"), hand: byProbe,
-			landlock: []attempt{{"open /srv/work/file w", "", ""}},
+			name: "ProtectSystem", options: "--protect-system=full", acts: words("mount-flags:/usr mount-flags:/etc open:/srv/data/file:w"), want: words("&1 &1 ok"), hand: byProbe,
+			landlock: []attempt{{"open /srv/data/file w", "", ""}},
 		},
 		{
-			name: "ProtectSystem", options: "--protect-system=strict", acts: words("open:/srv/work/file:w open:/home/marker:w"), want: words("EROFS ok"), hand: byProbe,
-			landlock: []attempt{{"open /srv/work/file w", "EACCES", ""}, {"open /home/marker w", "", ""}},
+			name: "ProtectSystem", options: "--protect-system=strict", acts: words("open:/srv/data/file:w open:/home/marker:w"), want: words("EROFS ok"), hand: byProbe,
+			landlock: []attempt{{"open /srv/data/file w", "EACCES", ""}, {"open /home/marker w", "", ""}},
 		},
 		{
 			name: "ProtectHome", options: "--protect-home", acts: words("stat:/home/marker stat:/root/marker"), want: words("ENOENT|EACCES ENOENT|EACCES"), hand: byProbe,
@@ -103,12 +103,12 @@ func viewCases() []viewCase {
 		{name: "ProtectProc", options: "--private-pids --protect-proc=invisible --proc-subset=pid", acts: words("readlink:/proc/self stat:/proc/meminfo " + hidesOthers), want: words("=1 ENOENT #0"), hand: byPids},
 		{name: "PrivateBPF", options: "--private-bpf", acts: words("statfs:/sys/fs/bpf"), want: words("#3405662737|ENOENT"), hand: "unshare $U --mount --propagation=unchanged mount -t bpf b /mnt"},
 		{
-			name: "ReadOnlyPaths", options: "--read-only-paths=/srv/work", acts: words("open:/srv/work/file:w open:/srv/other:w"), want: words("EROFS ok"), hand: byProbe,
-			landlock: []attempt{{"open /srv/work/file w", "EACCES", ""}, {"open /srv/other w", "", ""}},
+			name: "ReadOnlyPaths", options: "--read-only-paths=/srv/data", acts: words("open:/srv/data/file:w open:/srv/other:w"), want: words("EROFS ok"), hand: byProbe,
+			landlock: []attempt{{"open /srv/data/file w", "EACCES", ""}, {"open /srv/other w", "", ""}},
 		},
 		{
-			name: "ReadWritePaths", options: "--read-write-paths=/srv/work", acts: words("open:/srv/work/file:w readlink:/proc/self/ns/mnt"), want: words("ok other"), hand: byProbe,
-			landlock: []attempt{{"open /srv/work/file w", "", ""}},
+			name: "ReadWritePaths", options: "--read-write-paths=/srv/data", acts: words("open:/srv/data/file:w readlink:/proc/self/ns/mnt"), want: words("ok other"), hand: byProbe,
+			landlock: []attempt{{"open /srv/data/file w", "", ""}},
 		},
 		{
 			name: "InaccessiblePaths", options: "--inaccessible-paths=/srv/hidden", acts: words("open:/srv/hidden/file:r open:/srv/other:r"), want: words("ENOENT|EACCES ok"), hand: byProbe,
@@ -122,9 +122,9 @@ func viewCases() []viewCase {
 			name: "ExecPaths", options: "--exec-paths=/srv/prog/yes", acts: words("run:/srv/prog/yes/probe:exit:0 readlink:/proc/self/ns/mnt"), want: words("ok other"), hand: byProbe,
 			landlock: []attempt{{"run /srv/prog/yes/probe exit 0", "", ""}},
 		},
-		{name: "BindPaths", options: "--bind=/srv/work:/mnt", acts: words("open:/mnt/file:w"), want: words("ok"), hand: byProbe},
-		{name: "BindReadOnlyPaths", options: "--ro-bind=/srv/work:/mnt", acts: words("open:/mnt/file:r open:/mnt/file:w"), want: words("ok EROFS"), hand: byProbe},
-		{name: "BindPaths", options: "--bind=/srv/hidden:/srv/work/new/point", acts: words("open:/srv/work/new/point/file:r"), want: words("ok"), hand: byProbe},
+		{name: "BindPaths", options: "--bind=/srv/data:/mnt", acts: words("open:/mnt/file:w"), want: words("ok"), hand: byProbe},
+		{name: "BindReadOnlyPaths", options: "--ro-bind=/srv/data:/mnt", acts: words("open:/mnt/file:r open:/mnt/file:w"), want: words("ok EROFS"), hand: byProbe},
+		{name: "BindPaths", options: "--bind=/srv/hidden:/srv/data/new/point", acts: words("open:/srv/data/new/point/file:r"), want: words("ok"), hand: byProbe},
 		{name: "TemporaryFileSystem", options: "--tmpfs=/var", acts: words("stat:/var/marker statfs:/var"), want: words("ENOENT #16914836"), hand: byProbe},
 		own("PrivateMounts", "--private-mounts", byProbe, "mnt"),
 		own("MountFlags", "--mount-flags=private", byProbe, "mnt"),
@@ -143,8 +143,8 @@ func viewCases() []viewCase {
 			hand: "unshare $U chroot /srv/root /probe exit 0 || unshare $U --mount --propagation=unchanged sh -euc 'mount --bind /srv/root /mnt; cd /mnt; pivot_root . .; exec /probe exit 0'",
 		},
 		with(own(twelve, strings.Join(words(`--protect-system=strict --protect-home --private-tmp --private-devices --private-network --private-ipc --private-pids
-			--protect-proc=invisible --protect-kernel-tunables --protect-hostname=yes:box --bind=/srv/work:/mnt --tmpfs=/var`), " "), byAll, "mnt", "net", "ipc", "uts"),
-			words("stat:/home/marker open:/srv/work/file:w open:/mnt/file:w interfaces readlink:/proc/self stat:/var/marker stat:/tmp/marker hostname mount-flags:/dev mount-flags:/proc/sys "+hidesOthers),
+			--protect-proc=invisible --protect-kernel-tunables --protect-hostname=yes:box --bind=/srv/data:/mnt --tmpfs=/var`), " "), byAll, "mnt", "net", "ipc", "uts"),
+			words("stat:/home/marker open:/srv/data/file:w open:/mnt/file:w interfaces readlink:/proc/self stat:/var/marker stat:/tmp/marker hostname mount-flags:/dev mount-flags:/proc/sys "+hidesOthers),
 			words("ENOENT|EACCES EROFS ok =lo =1 ENOENT ENOENT =box &9 &1 #0")),
 	}
 }

@@ -19,7 +19,7 @@ func TestWithoutMountSetattr(t *testing.T) {
 	mkdir(t, f.root+"/opt")
 	old := []string{"/srv/hardrun", "--seccomp-bpf=/srv/nosetattr.bpf", "--"}
 	sets := []string{
-		"--protect-system=strict --protect-home --private-tmp --private-devices --protect-kernel-tunables --protect-kernel-modules --protect-kernel-logs --protect-control-groups --protect-hostname --private-network --private-ipc --protect-proc=invisible --no-new-privs --read-only-paths=/mnt --inaccessible-paths=/srv/hidden --no-exec-paths=/srv --exec-paths=/srv/prog --exec-paths=/srv/probe --bind=/srv/work:/var --ro-bind=/srv/prog:/media --tmpfs=/run:noexec",
+		"--protect-system=strict --protect-home --private-tmp --private-devices --protect-kernel-tunables --protect-kernel-modules --protect-kernel-logs --protect-control-groups --protect-hostname --private-network --private-ipc --protect-proc=invisible --no-new-privs --read-only-paths=/mnt --inaccessible-paths=/srv/hidden --no-exec-paths=/srv --exec-paths=/srv/prog --exec-paths=/srv/probe --bind=/srv/data:/var --ro-bind=/srv/prog:/media --tmpfs=/run:noexec",
 		"--protect-system=strict --read-write-paths=/mnt/below",
 		"--protect-system=full --protect-home=read-only --private-mounts",
 		"--no-exec-paths=/ --exec-paths=/srv /usr --no-new-privs",
@@ -28,7 +28,7 @@ func TestWithoutMountSetattr(t *testing.T) {
 		"--protect-home=tmpfs --tmpfs=/mnt/below:ro,noexec --no-new-privs --mount-flags=slave",
 		"--private-devices --protect-kernel-tunables --protect-control-groups=strict",
 		"--private-pids --proc-subset=pid --read-only-paths=/",
-		"--minimal-root --bind=/srv/work --tmpfs=/var:noexec --no-new-privs",
+		"--minimal-root --bind=/srv/data --tmpfs=/var:noexec --no-new-privs",
 		"--minimal-root --private-devices --ro-bind=/mnt --no-exec-paths=/mnt",
 		"--root-directory=/srv/root",
 		"--root-directory=/srv/root --no-new-privs --read-only-paths=+/ --private-tmp --ro-bind=/mnt:/tmp",
@@ -59,7 +59,7 @@ func TestWithoutMountSetattr(t *testing.T) {
 	}
 	second := make([][]string, len(sets))
 	for i := range sets {
-		points := []string{"/", "/usr", "/home", "/root", "/tmp", "/var/tmp", "/var", "/dev", "/proc", "/proc/sys", "/sys", "/sys/fs/cgroup", "/etc", "/run", "/mnt", "/mnt/below", "/opt", "/media", "/srv", "/srv/work", "/srv/hidden", "/srv/prog", "/srv/probe"}
+		points := []string{"/", "/usr", "/home", "/root", "/tmp", "/var/tmp", "/var", "/dev", "/proc", "/proc/sys", "/sys", "/sys/fs/cgroup", "/etc", "/run", "/mnt", "/mnt/below", "/opt", "/media", "/srv", "/srv/data", "/srv/hidden", "/srv/prog", "/srv/probe"}
 		for _, r := range results[2*i : 2*i+2] {
 			if r.code != 0 {
 				t.Fatalf("%s: status %d, %q", sets[i], r.code, r.stderr)
@@ -73,7 +73,7 @@ func TestWithoutMountSetattr(t *testing.T) {
 		for _, at := range points {
 			second[i] = append(second[i], "mount-flags "+at, "statfs "+at, "stat "+at)
 		}
-		second[i] = append(second[i], "list /", "list /dev", "list /mnt", "open /mnt/below/file w", "run /srv/prog/probe exit 0", "run /srv/probe exit 0", "run /opt/probe exit 0", "open /srv/work/file w")
+		second[i] = append(second[i], "list /", "list /dev", "list /mnt", "open /mnt/below/file w", "run /srv/prog/probe exit 0", "run /srv/probe exit 0", "run /opt/probe exit 0", "open /srv/data/file w")
 	}
 	results = ask(second)
 	bare := p.visit(t, f, []visited{{[]string{"/srv/probe", "ask"}, lines(second[0])}})[0]
@@ -111,8 +111,8 @@ func TestMountPointOnReadOnlyRoot(t *testing.T) {
 	p := onMachine("read-only root", machineSetup{before: `mount -o remount,bind,ro "$R"`}, nil)
 	var list []visited
 	cases := []struct{ options, name string }{
-		{"--bind=/srv/work:/new", "BindPaths="},
-		{"--ro-bind=/srv/work:/home/new/one", "BindReadOnlyPaths="},
+		{"--bind=/srv/data:/new", "BindPaths="},
+		{"--ro-bind=/srv/data:/home/new/one", "BindReadOnlyPaths="},
 		{"--tmpfs=/new", "TemporaryFileSystem="},
 	}
 	for _, c := range cases {

@@ -62,15 +62,15 @@ func newPlaceFiles(t *testing.T) *placeFiles {
 	}
 	write(t, f.root+"/etc/passwd", "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n", 0o644)
 	write(t, f.root+"/etc/group", "root:x:0:\nnogroup:x:65534:\n", 0o644)
-	for _, d := range []string{"in", "out", "work", "hidden", "prog/yes", "root/proc", "root/sys", "root/dev", "root/run", "root/tmp"} {
+	for _, d := range []string{"in", "out", "data", "hidden", "prog/yes", "root/proc", "root/sys", "root/dev", "root/run", "root/tmp"} {
 		mkdir(t, f.srv+"/"+d)
 	}
-	for _, d := range []string{"out", "work", "root"} {
+	for _, d := range []string{"out", "data", "root"} {
 		if err := os.Chmod(f.srv+"/"+d, 0o777); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, n := range []string{"other", "work/file", "hidden/file"} {
+	for _, n := range []string{"other", "data/file", "hidden/file"} {
 		write(t, f.srv+"/"+n, "text\n", 0o666)
 	}
 	for _, n := range []string{"probe", "prog/probe", "prog/yes/probe", "root/probe"} {
@@ -151,7 +151,7 @@ for n in null zero full random urandom tty; do touch "$R/dev/$n"; mount --bind "
 func inMachine(t *testing.T, f *placeFiles, m machineSetup, attr *syscall.SysProcAttr, script string) result {
 	t.Helper()
 	return long(t, program{
-		argv: []string{"unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child", "--", "sh", "-euc", m.script(), "sh", "/bin/sh", "-u", script},
+		argv: []string{"unshare", "--mount", "--uts", "--propagation=private", "--pid", "--fork", "--kill-child", "--", "sh", "-euc", m.script(), "sh", "/bin/sh", "-u", script},
 		env:  []string{smallPath, "R=" + f.root, "D=" + f.srv},
 		attr: attr,
 	})

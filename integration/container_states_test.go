@@ -132,7 +132,7 @@ func states(t *testing.T, p *place, f *placeFiles) (n tally) {
 		list = append(list, visited{slices.Concat(hardrunWords, splitOptions(c.options), []string{"--", cmpOr(c.command, "/srv/probe")}), ""})
 	}
 	filter := slices.Concat(hardrunWords, []string{"--seccomp-bpf=/srv/mkdir.bpf", "--", "/srv/probe", "ask"})
-	list = append(list, visited{filter, "mkdir\t/srv/work/made\n"}, visited{[]string{"/srv/probe", "ask"}, "mkdir\t/srv/work/made\nrmdir\t/srv/work/made\n"})
+	list = append(list, visited{filter, "mkdir\t/srv/data/made\n"}, visited{[]string{"/srv/probe", "ask"}, "mkdir\t/srv/data/made\nrmdir\t/srv/data/made\n"})
 	results := p.visit(t, f, list)
 	bare := results[0].state(t)
 	var second []trial

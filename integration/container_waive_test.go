@@ -19,7 +19,7 @@ func waivedCases() []viewCase {
 		switch c.options {
 		case "--protect-system=strict", "--protect-home", "--protect-home=tmpfs", "--private-tmp", "--private-devices", "--protect-kernel-tunables",
 			"--protect-control-groups=strict", "--protect-proc=invisible", "--proc-subset=pid", "--private-pids", "--private-bpf",
-			"--read-only-paths=/srv/work", "--inaccessible-paths=/srv/hidden", "--no-exec-paths=/srv/prog", "--tmpfs=/var",
+			"--read-only-paths=/srv/data", "--inaccessible-paths=/srv/hidden", "--no-exec-paths=/srv/prog", "--tmpfs=/var",
 			"--private-network", "--private-ipc", "--protect-hostname=yes:box":
 			list = append(list, c)
 		}

@@ -56,10 +56,12 @@ type Env struct {
 	LastCap     int // the highest capability of the kernel
 	SecureBits  caps.SecureBits
 	NoNewPrivs  bool
-	FDSize      int    // how many descriptors the table had room for at the start; 0 when not known
-	NoSetgroups bool   // setgroups(2) is denied in this user namespace
-	OldMounts   bool   // no mount_setattr(2): Linux before 5.12; filled only for a view
-	Landlock    int    // the version of Landlock; filled only for --allow-landlock
+	FDSize      int          // how many descriptors the table had room for at the start; 0 when not known
+	NoSetgroups bool         // setgroups(2) is denied in this user namespace
+	OldMounts   bool         // no mount_setattr(2): Linux before 5.12; filled only for a view
+	Landlock    int          // the version of Landlock; filled only for --allow-landlock
+	UIDMap      []ns.UserMap // the ids of this user namespace; filled only for PrivateUsers=
+	GIDMap      []ns.UserMap
 	InUserNS    bool   // the user namespace is not the first one: devices cannot be made; filled only for a view
 	InChroot    bool   // the root of the process is no mount: hardrun was started in a chroot(2)
 	Proc        bool   // a verified /proc is there

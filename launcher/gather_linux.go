@@ -79,7 +79,7 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 	if who == "root" {
 		env.becomeRoot()
 	}
-	if name, _ := asksView(p); name != "" || hasRoot(p) { // which implies MountAPIVFS=
+	if name, _ := asksView(p); name != "" || hasRoot(p) || p.PrivateUsers.Set { // a root implies MountAPIVFS=
 		env.viewOf(p, args)
 	}
 	if p.AllowLandlock.IsSet() {

@@ -25,6 +25,17 @@ func (e *Env) viewOf(p *policy.Policy, args []string) {
 		e.InUserNS = err == nil && string(link[:n]) != "user:[4026531837]" // PROC_USER_INIT_INO
 	}
 	e.OldMounts = !ns.CanSetAttr()
+	if p.PrivateUsers.Set && e.self >= 0 {
+		for file, to := range map[string]*[]ns.UserMap{"uid_map": &e.UIDMap, "gid_map": &e.GIDMap} {
+			text, err := readBelow(e.self, file)
+			if err == nil {
+				*to, err = ns.ParseMap(text)
+			}
+			if err != nil {
+				e.problem("PrivateUsers", p.PrivateUsers.From, ExitUser, err)
+			}
+		}
+	}
 	for _, b := range p.Binds.Items {
 		name := "BindPaths"
 		if b.V.ReadOnly {

@@ -34,7 +34,7 @@ func (c *compiler) landlocked(name string) bool {
 // allLandlocked tells whether there is nothing to mount: all that asks for a view of
 // the file system is realised by Landlock.
 func (c *compiler) allLandlocked() bool {
-	all := true
+	all := false
 	eachView(c.p, func(name string, _ policy.Origin) bool {
 		all = c.landlocked(name)
 		return all

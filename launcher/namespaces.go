@@ -78,9 +78,11 @@ func (c *compiler) canUnshare() bool {
 	return c.env.linux() && c.env.Caps.Effective.Has(capSysAdmin) && c.env.Proc
 }
 
-// canMount tells whether mounts can be had. In a chroot(2) they cannot: its root is no
-// mount, and what is mounted below could not be kept from the host.
-func (c *compiler) canMount() bool { return c.canUnshare() && !c.env.InChroot }
+// canMount tells whether mounts can be had. In a chroot(2), whose root is no mount,
+// they need the right to enter that of the mount namespace.
+func (c *compiler) canMount() bool {
+	return c.canUnshare() && (!c.env.InChroot || c.env.Caps.Effective.Has(capSysChroot))
+}
 
 // privileged refuses a directive where neither CAP_SYS_ADMIN nor a user namespace
 // can be had. It refuses once.
@@ -191,13 +193,6 @@ func (c *compiler) userNamespace() {
 				return
 			}
 		}
-		if env.UIDs[1] == 0 {
-			for _, n := range []int{capSetUID, capSetGID, capSetFCap} {
-				if !c.need(n, why, from, ExitUser, "mapping the ids of root") {
-					return
-				}
-			}
-		}
 		if p.UserNamespacePath.Set {
 			c.need(capSysAdmin, why, from, ExitUser, "setns(2) into a user namespace")
 			return
@@ -211,6 +206,10 @@ func (c *compiler) userNamespace() {
 	if err != nil {
 		c.refuse(why, from, ExitUser, err.Error())
 		c.last().Waivable = true
+		return
+	}
+	if env.UIDs[1] == 0 && !env.Again.UserNS && !c.mappable(maps, why, from) {
+		c.userns = noUserNS
 		return
 	}
 	if !c.env.Again.UserNS {
@@ -259,6 +258,33 @@ func (c *compiler) maps(mode string) (*ns.UserMaps, error) {
 	return ns.SelfMaps(uid, gid, root), nil
 }
 
+// mappable refuses maps that could not be written: for want of a capability, or as
+// there are no such ids here, user_namespaces(7).
+func (c *compiler) mappable(m *ns.UserMaps, name string, from policy.Origin) bool {
+	single := func(l []ns.UserMap, own uint32) bool { return len(l) == 1 && l[0].Count == 1 && l[0].Outside == own }
+	needs := []int{capSetFCap} // id 0 is mapped, Linux 5.12
+	if !single(m.UID, c.env.UIDs[1]) {
+		needs = append(needs, capSetUID)
+	}
+	if !single(m.GID, c.env.GIDs[1]) || !m.DenySetgroups {
+		needs = append(needs, capSetGID)
+	}
+	for _, n := range needs {
+		if !c.need(n, name, from, ExitUser, "mapping the ids of root") {
+			return false
+		}
+	}
+	for _, l := range [][2][]ns.UserMap{{m.UID, c.env.UIDMap}, {m.GID, c.env.GIDMap}} {
+		if len(l[1]) == 0 || ns.Covers(l[1], l[0]) {
+			continue // a plan for another machine knows of none
+		}
+		c.refuse(name, from, ExitUser, "not all of these ids are there in this user namespace: "+m.String())
+		c.last().Waivable = true
+		return false
+	}
+	return true
+}
+
 // lastUserNamespace is that of root: made by the executor, in a process of one
 // thread, after everything that must belong to the host.
 func (c *compiler) lastUserNamespace() {
@@ -282,10 +308,11 @@ func (c *compiler) lastUserNamespace() {
 		c.last().Waivable = true
 		return
 	}
-	for _, n := range []int{capSetUID, capSetGID, capSetFCap} {
-		if !c.need(n, "PrivateUsers", p.PrivateUsers.From, ExitUser, "mapping the ids of root") {
-			return
-		}
+	if !c.mappable(maps, "PrivateUsers", p.PrivateUsers.From) {
+		return
+	}
+	if c.env.InChroot && !c.mounts("PrivateUsers", p.PrivateUsers.From, "a user namespace") {
+		return
 	}
 	c.userns = lastUserNS
 	c.add(StageUserNS, &lastUserNamespaceStep{maps: maps, self: c.env.self}, "PrivateUsers", p.PrivateUsers.From, ExitUser)

@@ -128,6 +128,10 @@ type placed struct {
 func (c *compiler) view() {
 	p := c.p
 	first, from := asksView(p)
+	if first == "" && c.env.InChroot && c.userns == lastUserNS {
+		// unshare(2) makes no user namespace in a chroot(2).
+		first, from = "PrivateUsers", p.PrivateUsers.From
+	}
 	if first == "" || c.allLandlocked() {
 		c.root()
 		return
@@ -146,6 +150,8 @@ func (c *compiler) view() {
 		w.root = p.RootDirectory.V
 		w.v.Root = w.root
 	}
+	w.v.Chrooted = c.env.InChroot
+	viewFrom := from
 	w.v.NoSUID = p.NoNewPrivileges.Set && p.NoNewPrivileges.V && c.impliedNNP == "" && !c.env.LSMs.SELinux
 	if c.canMount() {
 		c.add(StageNamespaces, ns.NewMounts{View: w.v}, first, from, ExitNamespace)
@@ -176,11 +182,13 @@ func (c *compiler) view() {
 		return
 	}
 	w.place()
-	if w.v.Root != "" || w.v.Empty {
+	if w.v.Root != "" || w.v.Empty || w.v.Chrooted {
 		name, from := "RootDirectory", p.RootDirectory.From
 		switch {
 		case w.v.Empty:
 			name, from = "X-Hardrun-MinimalRoot", p.MinimalRoot.From
+		case w.root == "":
+			name, from = first, viewFrom
 		}
 		c.add(StageRoot, ns.EnterRoot{View: w.v}, name, from, ExitChroot)
 	}
@@ -276,11 +284,11 @@ func (c *compiler) mounts(name string, from policy.Origin, what string) bool {
 	if name == "MountAPIVFS" || name == "BindLogSockets" {
 		name = c.impliedBy(name, from) // nobody is to waive what he did not write
 	}
-	if !c.privileged(name, from, what) || !c.env.InChroot {
+	if !c.privileged(name, from, what) || c.canMount() {
 		return c.canMount()
 	}
 	if !slices.ContainsFunc(c.plan.Refused, func(r Refusal) bool { return r.Directive == name+"=" }) {
-		c.refuse(name, from, ExitNamespace, "hardrun was started in a chroot(2): its root is no mount, and what is mounted there could not be kept from the host")
+		c.refuse(name, from, ExitNamespace, "hardrun was started in a chroot(2), whose root is no mount: to make it one needs CAP_SYS_CHROOT, which this environment does not have")
 		if d := policy.Lookup(name); d != nil {
 			c.last().Waivable = d.Class.Waivable()
 		}

@@ -23,6 +23,9 @@ func (w *viewer) rootOf() {
 			return
 		}
 		w.add(StageMounts, ns.NewRoot{View: w.v}, "RootDirectory", p.RootDirectory.From, ExitNamespace)
+	case w.v.Chrooted && w.canMount():
+		name, from := asksView(p)
+		w.add(StageMounts, ns.NewRoot{View: w.v}, name, from, ExitNamespace)
 	}
 }
 

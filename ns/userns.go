@@ -1,6 +1,7 @@
 package ns
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -99,4 +100,42 @@ func ranges(list []UserMap) string {
 		}
 	}
 	return strings.Join(words, ",")
+}
+
+// ParseMap reads /proc/PID/uid_map or gid_map.
+func ParseMap(text string) ([]UserMap, error) {
+	var list []UserMap
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		var n [3]uint32
+		if len(words) != len(n) {
+			return nil, errors.New("a map of ids reads " + strconv.Quote(line))
+		}
+		for i, w := range words {
+			v, err := strconv.ParseUint(w, 10, 32)
+			if err != nil {
+				return nil, errors.New("a map of ids reads " + strconv.Quote(line))
+			}
+			n[i] = uint32(v)
+		}
+		list = append(list, UserMap{n[0], n[1], n[2]})
+	}
+	return list, nil
+}
+
+// Covers tells whether the ids outside of each line of a map are inside of one line
+// of another: the kernel takes no range that is in two, user_namespaces(7).
+func Covers(have, want []UserMap) bool {
+	for _, w := range want {
+		ok := false
+		for _, h := range have {
+			if w.Outside >= h.Inside && uint64(w.Outside)+uint64(w.Count) <= uint64(h.Inside)+uint64(h.Count) {
+				ok = true
+			}
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
 }

@@ -20,6 +20,9 @@ type View struct {
 	NoSUID bool   // of every mount: NoNewPrivileges= was written, systemd.exec(5)
 	Flags  string // MountFlags=: shared, slave or private
 	Mknod  bool   // device nodes can be made; else those of the host are bound
+	// Chrooted says that the process is in a chroot(2), whose root is no mount: it
+	// becomes one, in a mount namespace whose root was entered for that.
+	Chrooted bool
 	// Private says that the daemon's user is who starts it: no link of that user's is
 	// mistrusted, as there is nobody to be protected from.
 	Private bool
@@ -245,6 +248,9 @@ func (s NewRoot) String() string {
 		}
 		return t
 	}
+	if s.View.Root == "" {
+		return "bind the root of the chroot on itself"
+	}
 	return "bind " + s.View.Root + " on itself"
 }
 
@@ -262,6 +268,9 @@ type EnterRoot struct{ View *View }
 func (s EnterRoot) String() string {
 	if s.View.Empty {
 		return "the new root, the old one detached"
+	}
+	if s.View.Root == "" {
+		return "the root of the chroot as that of the mounts, the host's detached"
 	}
 	return "root " + s.View.Root + ", the old one detached"
 }

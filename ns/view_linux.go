@@ -85,15 +85,25 @@ func (s NewMounts) Apply(self int) error {
 	if now == v.before {
 		return errors.New("unshare: read back the same mount namespace as before")
 	}
+	if v.root, err = unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		return &os.PathError{Op: "open", Path: "/", Err: err}
+	}
+	v.prefix = "/"
+	if s.View.Chrooted {
+		if err := s.View.leaveChroot(); err != nil {
+			return err
+		}
+	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return os.NewSyscallError("mount(MS_SLAVE)", err)
 	}
+	top := strings.TrimSuffix(v.prefix, "/")
 	err = eachMount(self, func(m *mountLine) error {
 		if m.shared {
 			return errors.New("mount(MS_SLAVE): read back a mount that is still shared with the host")
 		}
-		if strings.HasPrefix(m.point, "/proc/") || strings.HasPrefix(m.point, "/sys/") {
-			v.under = append(v.under, m.point)
+		if p, ok := strings.CutPrefix(m.point, top); ok && (strings.HasPrefix(p, "/proc/") || strings.HasPrefix(p, "/sys/")) {
+			v.under = append(v.under, p)
 		}
 		return nil
 	})
@@ -101,14 +111,33 @@ func (s NewMounts) Apply(self int) error {
 		return err
 	}
 	v.umask = unix.Umask(0)
-	if v.root, err = unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
-		return &os.PathError{Op: "open", Path: "/", Err: err}
-	}
-	v.prefix = "/"
 	for _, l := range s.View.Layers {
 		if err := s.View.copySources(l); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// leaveChroot enters the root of the own mount namespace, setns(2): only what is
+// mounted there can be kept from the host. What was the root is gone on with by its
+// descriptor, and becomes the root again by NewRoot and EnterRoot.
+func (v *View) leaveChroot() error {
+	own, err := unix.Openat(v.state.self, "ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "openat", Path: "/proc/self/ns/mnt", Err: err}
+	}
+	if _, _, e := unix.RawSyscall(unix.SYS_SETNS, uintptr(own), unix.CLONE_NEWNS, 0); e != 0 {
+		return errors.Join(os.NewSyscallError("setns(CLONE_NEWNS)", e), closeFD(own))
+	}
+	if err := closeFD(own); err != nil {
+		return err
+	}
+	if v.state.prefix, err = v.realPath(v.state.root); err != nil {
+		return err
+	}
+	if v.state.prefix == "/" {
+		return errors.New("setns(CLONE_NEWNS): read back the root of the chroot")
 	}
 	return nil
 }
@@ -204,7 +233,11 @@ func (s NewRoot) Apply(int) error {
 		v.root = tree
 		return s.View.fill()
 	}
-	fd, _, err := s.View.findIn(host, s.View.Root)
+	path := s.View.Root
+	if path == "" {
+		path = "/" // of the chroot
+	}
+	fd, _, err := s.View.findIn(host, path)
 	if err != nil {
 		return err
 	}
@@ -444,7 +477,10 @@ func (s EnterRoot) Apply(int) error {
 	if err := unix.Chdir("/"); err != nil {
 		return os.NewSyscallError("chdir", err)
 	}
-	v.prefix, v.cwd = "/", "/"
+	v.prefix = "/"
+	if s.View.Root != "" || s.View.Empty {
+		v.cwd = "/"
+	}
 	return nil
 }
 

@@ -306,9 +306,9 @@ func TestA55PathsHoweverWritten(t *testing.T) {
 	if err := os.Mkdir(root+"/run", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	link(t, "../../srv/h", root+"/home")
-	link(t, "/srv/h/.", root+"/root")
-	link(t, "/srv/u", root+"/run/user")
+	rootsLink(t, "../../srv/h", root+"/home")
+	rootsLink(t, "/srv/h/.", root+"/root")
+	rootsLink(t, "/srv/u", root+"/run/user")
 	files := []string{"/home/secret", "/root/secret", "/run/user/secret", "/srv/h/secret", "/srv/u/secret"}
 	if r := run(t, append([]string{"--chroot=" + root, "--private-mounts", "--", "/cat"}, files...)...); strings.Count(r.stdout, secret) != len(files) {
 		t.Fatalf("they are not there without the protection: %q %q", r.stdout, r.stderr)

@@ -257,6 +257,14 @@ func link(t *testing.T, to, path string) {
 	}
 }
 
+// rootsLink is a link that nobody but root could have made.
+func rootsLink(t *testing.T, to, path string) {
+	t.Helper()
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
 const secret = "the host's secret\n"
 
 // victim is a directory of the host with a secret that everybody could read who

@@ -77,7 +77,8 @@ func newPlaceFiles(t *testing.T) *placeFiles {
 		copied(t, probe, f.srv+"/"+n, 0o755)
 	}
 	copied(t, hardrun, f.srv+"/hardrun", 0o755)
-	write(t, f.srv+"/mkdir.bpf", string(errnoFilter(uint32(syscall.ENXIO), syscall.SYS_MKDIR).Bytes()), 0o644)
+	// 83 is mkdir(2) of x86-64, which the probe calls.
+	write(t, f.srv+"/mkdir.bpf", string(errnoFilter(uint32(syscall.ENXIO), 83).Bytes()), 0o644)
 	write(t, f.srv+"/nosetattr.bpf", string(errnoFilter(uint32(syscall.ENOSYS), sysMountSetattr).Bytes()), 0o644)
 	write(t, f.srv+"/nouserns.bpf", string(withoutUserNamespaces().Bytes()), 0o644)
 	return f

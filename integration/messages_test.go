@@ -56,8 +56,8 @@ func TestWaivers(t *testing.T) {
 	equal(t, "umask", s.UMask, "0077")
 	equal(t, "nice", s.Nice, 3)
 	// Nothing in the environment waives.
-	r = program{argv: []string{hardrun, "--private-network", "--", probe}, env: []string{"HARDRUN_WAIVE=PrivateNetwork", "WAIVE=all", "X_HARDRUN_WAIVE=PrivateNetwork"}}.run(t)
-	refused(t, r, 78, "PrivateNetwork=", "--waive=PrivateNetwork")
+	r = program{argv: []string{hardrun, "--restrict-realtime", "--", probe}, env: []string{"HARDRUN_WAIVE=RestrictRealtime", "WAIVE=all", "X_HARDRUN_WAIVE=RestrictRealtime"}}.run(t)
+	refused(t, r, 78, "RestrictRealtime=", "--waive=RestrictRealtime")
 }
 
 // hardrun's own messages, where they are asked to go; the daemon's output is the

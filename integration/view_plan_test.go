@@ -44,7 +44,7 @@ func TestViewPlan(t *testing.T) {
 		}
 		found := false
 		for _, s := range p.Steps {
-			if strings.TrimSuffix(s.Directive, "=") != d {
+			if !slices.Contains(strings.Fields(s.Directive), d+"=") {
 				continue
 			}
 			found = true

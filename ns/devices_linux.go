@@ -96,6 +96,9 @@ func (v *View) makeDevices(l *Layer) (int, error) {
 			continue // there are no pts
 		case v.Mknod:
 			err = unix.Mknodat(tree, d.name, unix.S_IFCHR|0o666, int(unix.Mkdev(d.major, d.minor)))
+			if err == nil {
+				err = checkNode(tree, d.name, d.major, d.minor)
+			}
 			if err != nil {
 				err = &os.PathError{Op: "mknodat", Path: "/dev/" + d.name, Err: err}
 			}
@@ -122,6 +125,19 @@ func (v *View) makeDevices(l *Layer) (int, error) {
 		}
 	}
 	return tree, nil
+}
+
+// checkNode shows that a device was made, with its number and for everybody.
+func checkNode(tree int, name string, major, minor uint32) error {
+	fd, err := openStraight(tree, name, unix.O_PATH)
+	if err != nil {
+		return err
+	}
+	a, err := look(fd)
+	if err == nil && (a.mode != unix.S_IFCHR|0o666 || a.rdev != [2]uint32{major, minor}) {
+		err = errors.New("read back another node")
+	}
+	return errors.Join(err, closeFD(fd))
 }
 
 // mountDevices mounts below a private /dev, once that is mounted itself.

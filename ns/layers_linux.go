@@ -39,9 +39,11 @@ func (v *View) mountLayers() {
 		if l.state.skip {
 			continue
 		}
-		if l.state.real, l.state.err = v.place(l.Path); l.state.err == nil {
-			pending = append(pending, l)
+		var err error
+		if l.state.real, err = v.place(l.Path); err != nil {
+			l.state.real = l.Path // it may be covered before it is its turn; else it is said then
 		}
+		pending = append(pending, l)
 	}
 	byPlace := func(a, b *Layer) int { return strings.Compare(a.state.real, b.state.real) }
 	slices.SortStableFunc(pending, byPlace)

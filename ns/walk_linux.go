@@ -107,6 +107,16 @@ func (v *View) walk(root int, path string) (real string, err error) {
 			}
 			return "", errors.Join(errors.New(path+": the link "+name+" could be led elsewhere by "+why+", and is not followed"), closeFD(next.fd))
 		}
+		// A magic link (/proc/PID/root) is not what it reads: the kernel knows which it is.
+		probe, err := unix.Openat2(dir.fd, name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS})
+		if err == nil {
+			err = closeFD(probe)
+		} else if err != unix.ELOOP {
+			err = nil // where it leads is seen below
+		}
+		if err != nil {
+			return "", errors.Join(&os.PathError{Op: "openat2", Path: path, Err: err}, closeFD(next.fd))
+		}
 		buf := make([]byte, unix.PathMax)
 		n, err := unix.Readlinkat(next.fd, "", buf)
 		if err == nil && (n <= 0 || n >= len(buf)) {

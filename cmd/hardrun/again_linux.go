@@ -183,21 +183,44 @@ func handOver(head *C.struct_hr_again, parts ...[]byte) (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("memfd_create", err)
 	}
-	for b := slices.Concat(parts...); len(b) > 0; {
-		n, err := unix.Write(fd, b)
-		if err == nil && n <= 0 {
-			err = unix.EIO
-		}
-		if err != nil && err != unix.EINTR {
-			return -1, os.NewSyscallError("write", err)
-		}
-		b = b[max(n, 0):]
+	if err := writeAll(fd, slices.Concat(parts...)); err != nil {
+		return -1, err
 	}
 	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
 		return -1, os.NewSyscallError("fcntl(F_ADD_SEALS)", err)
 	}
 	return fd, nil
+}
+
+// writeAll writes to a file in memory. RLIMIT_FSIZE counts for that, too, and is the
+// daemon's: it is raised meanwhile.
+func writeAll(fd int, b []byte) (err error) {
+	var limit unix.Rlimit
+	if err := unix.Prlimit(0, unix.RLIMIT_FSIZE, nil, &limit); err != nil {
+		return os.NewSyscallError("prlimit", err)
+	}
+	if limit.Cur != limit.Max {
+		if err := unix.Prlimit(0, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: limit.Max, Max: limit.Max}, nil); err != nil {
+			return os.NewSyscallError("prlimit", err)
+		}
+		defer func() {
+			if e := unix.Prlimit(0, unix.RLIMIT_FSIZE, &limit, nil); err == nil {
+				err = os.NewSyscallError("prlimit", e)
+			}
+		}()
+	}
+	for len(b) > 0 {
+		n, err := unix.Write(fd, b)
+		if err == nil && n <= 0 {
+			err = unix.EIO
+		}
+		if err != nil && err != unix.EINTR {
+			return os.NewSyscallError("write", err)
+		}
+		b = b[max(n, 0):]
+	}
+	return nil
 }
 
 // openProc opens /proc, and shows that it is one. It stays open over execve(2).

@@ -122,6 +122,11 @@ echo "== a full view: mount, PID and network namespaces, tmpfs, /dev, a read-onl
 } >"$dir/list"
 rounds=$some
 compare
+cat >"$dir/runc" <<SH
+#!/bin/sh
+exec runc run --bundle $dir/bundle hardrun-bench-\$\$
+SH
+chmod 755 "$dir/runc"
 few=$((some / 4 + 1))
 echo
 echo "== the same next to what starts in tens of milliseconds; $few rounds"
@@ -130,11 +135,6 @@ echo "== the same next to what starts in tens of milliseconds; $few rounds"
 	peer "firejail --noprofile" "firejail --quiet --noprofile --net=none --private-dev --private-tmp --whitelist=$view --read-only=/usr $tiny"
 	peer runc "$dir/runc"
 } >"$dir/list"
-cat >"$dir/runc" <<SH
-#!/bin/sh
-exec runc run --bundle $dir/bundle hardrun-bench-\$\$
-SH
-chmod 755 "$dir/runc"
 rounds=$few
 compare
 

@@ -18,7 +18,7 @@ func TestViewAsPlainUser(t *testing.T) {
 		t.Helper()
 		return asked(t, program{argv: with("groups=65534 gid=65534 uid=65534", starting(strings.Fields(options)...)...)}, acts...)
 	}
-	if r := runs(t, with("groups=65534 gid=65534 uid=65534", "unshare", "--user", "--mount", "true")...); r.code != 0 {
+	if r := runs(t, with("groups=65534 gid=65534 uid=65534", requireProgram(t, "unshare", "util-linux"), "--user", "--mount", "true")...); r.code != 0 {
 		t.Skip("needs user namespaces for users: ", r.stderr)
 	}
 	for _, x := range []struct {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"syscall"
 	"testing"
+
+	"github.com/hardrun/hardrun/integration/inherited"
 )
 
 // TestMain gives the test binary back what the constructor has taken: it is in
@@ -19,8 +21,11 @@ func TestMain(m *testing.M) {
 		l.Cur = l.Max
 		err = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l)
 	}
+	if err == nil {
+		err = inherited.ResetSignals()
+	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "RLIMIT_NOFILE:", err)
+		fmt.Fprintln(os.Stderr, "the state of the start:", err)
 		os.Exit(1)
 	}
 	runChild(os.Args[1:])

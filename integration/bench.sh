@@ -4,6 +4,11 @@
 # how often each runs.
 set -eu
 cd "$(dirname "$0")/.."
+
+# firejail leaves mounts of its own behind: they go with this namespace.
+if [ "$(id -u)" = 0 ] && [ -z "${HARDRUN_BENCH-}" ]; then
+	HARDRUN_BENCH=1 exec unshare --mount --propagation private -- sh integration/bench.sh "$@"
+fi
 PATH=$PATH:/usr/sbin:/sbin
 rounds=${ROUNDS:-200}
 hardrun=$PWD/bin/hardrun

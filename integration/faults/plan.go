@@ -23,7 +23,7 @@ type Plan struct {
 	Append  bool // what the probe prints is in OUT
 }
 
-// Plans are the three of the matrix.
+// Plans are the four of the matrix.
 var Plans = []Plan{
 	{
 		Name:    "identity",
@@ -52,6 +52,15 @@ var Plans = []Plan{
 			"--standard-input=null", "--standard-output=append:OUT", "--seccomp-bpf=FILTER",
 		},
 		Append: true,
+	},
+	{
+		Name: "view",
+		Options: []string{
+			"--protect-system=strict", "--protect-home=tmpfs", "--protect-kernel-tunables", "--protect-kernel-logs", "--protect-control-groups=strict",
+			"--protect-proc=invisible", "--proc-subset=pid", "--private-devices", "--private-network", "--private-ipc", "--protect-hostname=private:box",
+			"--tmpfs=/srv:size=1m,mode=0700", "--bind-read-only-paths=/etc:/mnt", "--bind-paths=DIR:/media", "--read-write-paths=/var", "--inaccessible-paths=/opt",
+			"--no-exec-paths=/var", "--exec-paths=-/var/lib", "--mount-flags=private", "--no-new-privs", "--user=nobody",
+		},
 	},
 }
 

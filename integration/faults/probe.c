@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -57,6 +58,44 @@ static void place(const char *name, const char *path)
 		printf("%s: %s\n", name, strerror(errno));
 	else
 		printf("%s: %u:%u %llu\n", name, major(st.st_dev), minor(st.st_dev), (unsigned long long)st.st_ino);
+}
+
+// mounts prints what is mounted where and how, without the numbers of it.
+static void mounts(void)
+{
+	static char text[1 << 17];
+	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	size_t have = 0;
+	ssize_t n;
+	while (fd >= 0 && (n = read(fd, text + have, sizeof text - 1 - have)) > 0)
+		have += (size_t)n;
+	text[have] = 0;
+	for (char *line = strtok(text, "\n"); line; line = strtok(0, "\n")) {
+		int at = 0, shared = strstr(line, " shared:") != 0;
+		sscanf(line, "%*d %*d %*s %n", &at);
+		char *rest = strstr(line, " - "), *words = line + at;
+		// The root, the point and the options stand before the optional fields.
+		char *end = words;
+		for (int i = 0; i < 3 && end; i++)
+			end = strchr(end + 1, ' ');
+		printf("mount: %.*s%s%s\n", end ? (int)(end - words) : 0, words, shared ? " shared" : "", rest ? rest : "");
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+// interfaces prints the names in the own network namespace.
+static void interfaces(void)
+{
+	char line[256];
+	FILE *f = fopen("/proc/self/net/dev", "re");
+	printf("interfaces:");
+	for (int i = 0; f && fgets(line, sizeof line, f); i++)
+		if (i > 1)
+			printf(" %.*s", (int)strcspn(line + strspn(line, " "), ":"), line + strspn(line, " "));
+	printf("\n");
+	if (f)
+		fclose(f);
 }
 
 int main(int argc, char **argv)
@@ -120,6 +159,12 @@ int main(int argc, char **argv)
 	syscall(SYS_rt_sigprocmask, 0L, 0L, &blocked, 8L);
 	printf("signals: ignored %016llx caught %016llx blocked %016llx\n",
 	       (unsigned long long)ignored, (unsigned long long)caught, (unsigned long long)blocked);
+
+	struct utsname uts = {0};
+	uname(&uts);
+	printf("host name: %s\n", uts.nodename);
+	interfaces();
+	mounts();
 
 	char cwd[4096] = "";
 	long got = syscall(SYS_getcwd, cwd, sizeof cwd);

@@ -470,6 +470,13 @@ func (w *viewer) devices() {
 		return
 	}
 	const name = "PrivateDevices"
+	const second = "DevicePolicy=closed, which PrivateDevices= implies as a second layer, needs a cgroup, and is not applied yet"
+	if w.p.Strict.V {
+		w.refuse(name, v.From, ExitNamespace, second)
+		w.last().Hint = "without --strict it is noted"
+	} else {
+		w.note("device-policy", second)
+	}
 	w.layer(&ns.Layer{Kind: ns.LayerDev, Path: "/dev", Attr: ns.NoSUID | ns.NoExec, Data: []string{"mode=0755", "size=64k", "nr_inodes=128"}}, name, v.From, "")
 	w.rule(&ns.Rule{Path: "/dev", Access: ns.Unwritable, Shallow: true}, name, v.From)
 	if w.p.BindLogSockets.Set && !w.p.BindLogSockets.V {

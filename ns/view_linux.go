@@ -110,6 +110,7 @@ func (s NewMounts) Apply(self int) error {
 	if err != nil {
 		return err
 	}
+	slices.Sort(v.under) // what is mounted on something behind that
 	v.umask = unix.Umask(0)
 	for _, l := range s.View.Layers {
 		if err := s.View.copySources(l); err != nil {
@@ -223,7 +224,11 @@ func (s NewRoot) Apply(int) error {
 	v := &s.View.state
 	host := v.root
 	if s.View.Empty {
-		tree, err := newFS("tmpfs", []string{"mode=0755", "size=10%", "nr_inodes=100k"}, NoSUID|NoDev)
+		limits := []string{"mode=0755", "size=10%", "nr_inodes=100k"}
+		tree, err := newFS("tmpfs", limits, NoSUID|NoDev)
+		if err == nil {
+			err = checkTmpfs(tree, limits)
+		}
 		if err != nil {
 			return err
 		}

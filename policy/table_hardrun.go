@@ -116,7 +116,7 @@ var hardrunTable = [...]Directive{
 		Name: "MinimalRoot", Own: true, Section: "Service",
 		Option: "minimal-root", Arg: "BOOL", Default: "no",
 		Doc:   "Make a root with just what the command needs.",
-		Notes: "It is made for this launch and gone with the daemon. MountAPIVFS= and BindLogSockets= are no in it unless they are set.",
+		Notes: "It is made for this launch and gone with the daemon. MountAPIVFS= is no in it unless it is set; the socket of the log is shown unless BindLogSockets=no.",
 		Class: ClassView,
 		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.MinimalRoot })},
 	},

@@ -24,7 +24,7 @@ var sandboxTable = [...]Directive{
 		Name: "ProtectSystem", Section: "Service", Man: manExec,
 		Option: "protect-system", Arg: "BOOL|full|strict", Default: "no",
 		Doc:   "Make the operating system read-only to the daemon.",
-		Notes: "For yes it is usr, boot and efi; for full etc as well; for strict everything but dev, proc, sys and the home directories. ReadWritePaths= keeps parts of it writable. Sockets can still be connected to.",
+		Notes: "For yes it is usr, boot and efi, and bin, sbin and lib where they are no links; for full etc as well; for strict everything but dev, proc, sys and the home directories. ReadWritePaths= keeps parts of it writable. Sockets can still be connected to.",
 		Class: ClassShield,
 		Value: &Value{Bool: true, Words: []string{"yes", "no", "full", "strict"}, field: &scalar[string]{func(p *Policy) *Opt[string] { return &p.ProtectSystem }, parseProtectSystem, itself}},
 	},

@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// inUserNS tells whether the user namespace is not the first one, of the directory of
+// a process in /proc. A kernel without user namespaces has no link (namespaces(7)).
+func inUserNS(proc int) (bool, error) {
+	var link [64]byte
+	n, err := unix.Readlinkat(proc, "ns/user", link[:])
+	switch text := string(link[:max(n, 0)]); {
+	case err == unix.ENOENT:
+		return false, nil
+	case err != nil:
+		return false, &os.PathError{Op: "readlinkat", Path: "/proc/self/ns/user", Err: err}
+	case !strings.HasPrefix(text, "user:["):
+		return false, errors.New("readlinkat(/proc/self/ns/user): no name of a user namespace")
+	default:
+		return text != "user:[4026531837]", nil // PROC_USER_INIT_INO
+	}
+}
+
 // viewOf looks at what a view is made of: sources of binds, namespaces by path,
 // and for an empty root all that the command needs. What is missing is refused
 // before the first step.
@@ -20,9 +38,9 @@ func (e *Env) viewOf(p *policy.Policy, args []string) {
 	err := unix.Statx(unix.AT_FDCWD, "/", 0, unix.STATX_BASIC_STATS, &st)
 	e.InChroot = err == nil && st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0 && st.Attributes&unix.STATX_ATTR_MOUNT_ROOT == 0
 	if e.self >= 0 {
-		var link [64]byte
-		n, err := unix.Readlinkat(e.self, "ns/user", link[:])
-		e.InUserNS = err == nil && string(link[:n]) != "user:[4026531837]" // PROC_USER_INIT_INO
+		if e.InUserNS, err = inUserNS(e.self); err != nil {
+			e.problem("PrivateMounts", policy.Origin{}, ExitNamespace, err)
+		}
 	}
 	e.OldMounts = !ns.CanSetAttr()
 	if p.PrivateUsers.Set && e.self >= 0 {

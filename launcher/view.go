@@ -136,7 +136,8 @@ func (c *compiler) view() {
 		c.root()
 		return
 	}
-	w := &viewer{compiler: c, v: &ns.View{Flags: p.MountFlags.V, Private: c.userns == firstUserNS && c.env.UIDs[1] != 0, Mknod: c.userns != firstUserNS && !c.env.InUserNS && c.env.Caps.Effective.Has(capMknod)}, seen: make(map[string]bool), layers: make(map[string]*ns.Layer)}
+	w := &viewer{compiler: c, v: &ns.View{Flags: p.MountFlags.V, Private: c.userns == firstUserNS && c.env.UIDs[1] != 0, UserNS: c.userns == firstUserNS || c.env.InUserNS}, seen: make(map[string]bool), layers: make(map[string]*ns.Layer)}
+	w.v.Mknod = !w.v.UserNS && c.env.Caps.Effective.Has(capMknod)
 	if w.v.OneByOne = c.env.OldMounts; w.v.OneByOne {
 		c.note("old-mounts", "this kernel has no mount_setattr(2) (Linux 5.12): attributes are set mount by mount")
 	}

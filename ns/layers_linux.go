@@ -134,8 +134,8 @@ func (v *View) mountLayer(l *Layer) error {
 		tree, err = v.makeDevices(l)
 	default:
 		tree, err = newFS(l.Kind.fs(), l.Data, l.Attr)
-		if errors.Is(err, unix.EPERM) && (l.Kind == LayerProc || l.Kind == LayerSys) {
-			// In a user namespace a fresh one must not permit more than what is there.
+		if v.UserNS && errors.Is(err, unix.EPERM) && (l.Kind == LayerProc || l.Kind == LayerSys) {
+			// A fresh one must not permit more than what is there (mount_too_revealing).
 			tree, err = newFS(l.Kind.fs(), l.Data, l.Attr|ReadOnly)
 		}
 	}

@@ -338,11 +338,15 @@ func (v *View) makeStage() error {
 	if st.stage >= 0 {
 		return nil
 	}
-	tree, err := newFS("tmpfs", []string{"mode=0700", "size=1m", "nr_inodes=20k"}, NoSUID|NoDev|NoExec)
+	data := []string{"mode=0700", "size=1m", "nr_inodes=20k"}
+	tree, err := newFS("tmpfs", data, NoSUID|NoDev|NoExec)
 	if err != nil {
 		return err
 	}
 	st.stage = tree
+	if err := checkTmpfs(tree, data); err != nil {
+		return err
+	}
 	if err := unix.Mkdirat(tree, "dir", 0); err != nil {
 		return &os.PathError{Op: "mkdirat", Path: "dir", Err: err}
 	}

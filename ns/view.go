@@ -20,6 +20,7 @@ type View struct {
 	NoSUID bool   // of every mount: NoNewPrivileges= was written, systemd.exec(5)
 	Flags  string // MountFlags=: shared, slave or private
 	Mknod  bool   // device nodes can be made; else those of the host are bound
+	UserNS bool   // the mounts belong to a user namespace that is not the first one
 	// Chrooted says that the process is in a chroot(2), whose root is no mount: it
 	// becomes one, in a mount namespace whose root was entered for that.
 	Chrooted bool

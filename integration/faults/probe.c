@@ -60,6 +60,14 @@ static void place(const char *name, const char *path)
 		printf("%s: %u:%u %llu\n", name, major(st.st_dev), minor(st.st_dev), (unsigned long long)st.st_ino);
 }
 
+// reached tells whether a path leads into the mount of that number: one that another
+// covers, or that lies below what is hidden, is no state of the daemon.
+static int reached(const char *path, unsigned long long id)
+{
+	uint64_t st[32]; // struct statx, whose member stx_mnt_id is the word 18
+	return !syscall(SYS_statx, AT_FDCWD, path, AT_NO_AUTOMOUNT, 0x1000L /* STATX_MNT_ID */, st) && st[18] == id;
+}
+
 // mounts prints what is mounted where and how, without the numbers of it.
 static void mounts(void)
 {
@@ -71,8 +79,12 @@ static void mounts(void)
 		have += (size_t)n;
 	text[have] = 0;
 	for (char *line = strtok(text, "\n"); line; line = strtok(0, "\n")) {
+		unsigned long long id = 0;
+		char point[4096] = "";
 		int at = 0, shared = strstr(line, " shared:") != 0;
-		sscanf(line, "%*d %*d %*s %n", &at);
+		sscanf(line, "%llu %*d %*s %n%*s %4095s", &id, &at, point);
+		if (!reached(point, id))
+			continue;
 		char *rest = strstr(line, " - "), *words = line + at;
 		// The root, the point and the options stand before the optional fields.
 		char *end = words;

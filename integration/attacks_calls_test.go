@@ -262,26 +262,9 @@ var temporary = regexp.MustCompile(`["<](/(?:var/)?tmp(?:/[^">]*)?)[">]`)
 // wholeTrace are all calls of a trace up to the one that starts the daemon.
 func wholeTrace(text string) []call {
 	var calls []call
-	begun := map[string]string{}
-	for l := range strings.Lines(text) {
-		l = strings.TrimSuffix(l, "\n")
-		pid, rest, _ := strings.Cut(l, " ")
-		rest = strings.TrimLeft(rest, " ")
-		if head, ok := strings.CutSuffix(rest, " <unfinished ...>"); ok {
-			begun[pid] = head
-			continue
-		}
-		if strings.HasPrefix(rest, "<... ") {
-			if _, tail, ok := strings.Cut(rest, " resumed>"); ok {
-				l = pid + " " + begun[pid] + tail
-			}
-		}
-		m := callLine.FindStringSubmatch(l)
-		if m == nil {
-			continue
-		}
-		calls = append(calls, call{m[1], m[2], m[3], m[4]})
-		if m[2] == "execve" && m[4] == "0" && strings.Contains(m[3], "probe\"") && len(calls) > 300 {
+	for c := range eachCall(text) {
+		calls = append(calls, c)
+		if c.name == "execve" && c.answer == "0" && strings.Contains(c.args, "probe\"") && len(calls) > 300 {
 			break
 		}
 	}

@@ -31,7 +31,7 @@ func (o *opened) close() error { return os.NewSyscallError("close", unix.Close(o
 // openReal opens a path without links. A link that it has become since is opened
 // itself where it is the last part, and an error elsewhere.
 func openReal(path string) (*opened, error) {
-	fd, err := openat2(path, unix.O_PATH|unix.O_NOFOLLOW, unix.RESOLVE_NO_SYMLINKS)
+	fd, err := openat2(unix.AT_FDCWD, path, unix.O_PATH|unix.O_NOFOLLOW, unix.RESOLVE_NO_SYMLINKS)
 	if err != nil {
 		return nil, err
 	}
@@ -46,24 +46,6 @@ func openReal(path string) (*opened, error) {
 
 func (o *opened) dir() bool { return o.mode&unix.S_IFMT == unix.S_IFDIR }
 
-func openat2(path string, flags, resolve uint64, mode ...uint64) (int, error) {
-	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolve | unix.RESOLVE_NO_MAGICLINKS}
-	if len(mode) > 0 {
-		how.Mode = mode[0]
-	}
-	for range 32 {
-		fd, err := unix.Openat2(unix.AT_FDCWD, path, &how)
-		if err == unix.EAGAIN || err == unix.EINTR { // somebody renames, openat2(2)
-			continue
-		}
-		if err != nil {
-			return -1, &os.PathError{Op: "openat2", Path: path, Err: err}
-		}
-		return fd, nil
-	}
-	return -1, &os.PathError{Op: "openat2", Path: path, Err: unix.EAGAIN}
-}
-
 // outOfReach are the errors of something that was listed and cannot be opened: the
 // daemon gets no right to it.
 func outOfReach(err error) bool {
@@ -77,7 +59,7 @@ func outOfReach(err error) bool {
 
 // listAll names what is in a directory, in the order of the alphabet.
 func listAll(dir string) ([]string, error) {
-	fd, err := openat2(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, unix.RESOLVE_NO_SYMLINKS)
+	fd, err := openat2(unix.AT_FDCWD, dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, unix.RESOLVE_NO_SYMLINKS)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +82,7 @@ func listAll(dir string) ([]string, error) {
 // someNames are the first names of a directory, in the order of the alphabet; none
 // where it cannot be read.
 func someNames(dir string) []string {
-	fd, err := openat2(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, unix.RESOLVE_NO_SYMLINKS)
+	fd, err := openat2(unix.AT_FDCWD, dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, unix.RESOLVE_NO_SYMLINKS)
 	if err != nil {
 		return nil
 	}
@@ -120,7 +102,7 @@ func someNames(dir string) []string {
 // followed by hand, name by name; that the kernel comes to the same file, and by no
 // magic link (/proc/PID/root), is looked at in the end.
 func realPathOf(path string) (string, error) {
-	want, err := openat2(path, unix.O_PATH, 0)
+	want, err := openat2(unix.AT_FDCWD, path, unix.O_PATH, 0)
 	if err != nil {
 		return "", err
 	}

@@ -322,7 +322,7 @@ func (w *prover) blank(path string) (bool, error) {
 		if w.tree.at(dir)&aspectExec != 0 {
 			continue
 		}
-		fd, err := openat2(dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_NOFOLLOW, unix.RESOLVE_NO_SYMLINKS, 0o700)
+		fd, err := openat2(unix.AT_FDCWD, dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_NOFOLLOW, unix.RESOLVE_NO_SYMLINKS, 0o700)
 		if err != nil {
 			continue // no directory, not writable, or not on this file system
 		}

@@ -118,10 +118,19 @@ func look(fd int) (about, error) {
 // openIn opens a path as it is inside of a root. Links are followed inside of it,
 // and magic links (/proc/PID/root) are not.
 func openIn(root int, path string, flags uint64) (int, error) {
-	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	return openat2(root, path, flags, unix.RESOLVE_IN_ROOT)
+}
+
+// openat2 follows no magic link, and tries some times while others rename what the path
+// leads through. The mode is that of a file which it makes.
+func openat2(dir int, path string, flags, resolve uint64, mode ...uint64) (int, error) {
+	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolve | unix.RESOLVE_NO_MAGICLINKS}
+	if len(mode) > 0 {
+		how.Mode = mode[0]
+	}
 	for range 32 {
-		fd, err := unix.Openat2(root, path, &how)
-		if err == unix.EAGAIN || err == unix.EINTR { // somebody renames; openat2(2)
+		fd, err := unix.Openat2(dir, path, &how)
+		if err == unix.EAGAIN || err == unix.EINTR {
 			continue
 		}
 		if err != nil {

@@ -12,18 +12,7 @@ import (
 // openStraight opens a path without links inside of a root; a link anywhere in it is an
 // error, be it that somebody put it there just now.
 func openStraight(root int, path string, flags uint64) (int, error) {
-	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS}
-	for range 32 {
-		fd, err := unix.Openat2(root, path, &how)
-		if err == unix.EAGAIN || err == unix.EINTR { // somebody renames; openat2(2)
-			continue
-		}
-		if err != nil {
-			return -1, &os.PathError{Op: "openat2", Path: path, Err: err}
-		}
-		return fd, nil
-	}
-	return -1, &os.PathError{Op: "openat2", Path: path, Err: unix.EAGAIN}
+	return openat2(root, path, flags, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS)
 }
 
 // findIn opens a path of a root, and answers where its links lead. Links are followed

@@ -3,10 +3,12 @@
 package integration
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -361,5 +363,94 @@ func TestA45ProcOfTheImage(t *testing.T) {
 				t.Errorf("%s: %v: status %d, %q, %q", script, words, r.code, r.stdout, r.stderr)
 			}
 		}
+	}
+}
+
+// Whose a file is, and its mode, is nothing that a view changes: what the daemon left
+// in its own directory for the next start, which runs as root, hands nothing over
+// (CVE-2018-6954, CVE-2017-18078). The hard link is made by root here, as anybody may
+// where /proc/sys/fs/protected_hardlinks is 0.
+func TestA48OwnersOfWhatTheDaemonLeft(t *testing.T) {
+	requireRoot(t)
+	outside := victim(t)
+	// trap is the directory of the daemon: a symbolic and a hard link to a file of
+	// root's, and a directory onto which another of root's is bound.
+	trap := func(t *testing.T) string {
+		dir := directory(t, 0o755)
+		if err := errors.Join(os.Mkdir(dir+"/mount", 0o755), os.Link(outside+"/secret", dir+"/hard"), os.Chown(dir+"/mount", attackerID, attackerID), os.Chown(dir, attackerID, attackerID)); err != nil {
+			t.Fatal(err)
+		}
+		link(t, outside+"/secret", dir+"/soft")
+		return dir
+	}
+	owner := func(path string) int {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return int(info.Sys().(*syscall.Stat_t).Uid)
+	}
+	for name, script := range map[string]string{
+		"hard link":     `chown -R "$1" "$2"`,
+		"symbolic link": `for f in "$2"/soft; do chown "$1" "$f"; done`,
+		"mount":         `mount --bind "$3" "$2/mount"; chown -R "$1" "$2/mount"`,
+	} {
+		t.Run(name+", by chown(1)", func(t *testing.T) {
+			dir := trap(t)
+			r := runs(t, "unshare", "--mount", "--propagation=private", "--", "sh", "-euc", script, "sh", itoa(attackerID), dir, outside)
+			if r.code != 0 || owner(outside+"/secret") != attackerID {
+				t.Fatalf("the attack does not work: status %d, %q", r.code, r.stderr)
+			}
+			if err := errors.Join(os.Chown(outside, 0, 0), os.Chown(outside+"/secret", 0, 0)); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	dir := trap(t)
+	list := func() string { return attackTree(t, dir) + attackTree(t, outside) }
+	before := list()
+	identity := "--user=" + itoa(attackerID) + ":" + itoa(attackerID)
+	for name, options := range map[string][]string{
+		"writable":        {"--protect-system=strict", "--read-write-paths=" + dir},
+		"bound":           {"--protect-system=strict", "--bind-paths=" + dir + ":/srv", "--read-write-paths=/srv"},
+		"working, all on": {"--bind-paths=" + dir + ":/srv", "--bind-read-only-paths=" + probe, "--working-directory=/srv", "--umask=0", "--private-tmp", "--private-devices", "--protect-system=strict", "--protect-home", "--read-write-paths=/srv", "--no-exec-paths=/srv", "--mount-flags=private"},
+		"read-only":       {"--read-only-paths=" + dir, "--inaccessible-paths=" + dir + "/mount"},
+		"own users":       {"--private-users", "--private-pids", "--read-write-paths=" + dir, "--protect-system=strict"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			argv := slices.Concat([]string{"unshare", "--mount", "--propagation=private", "--", "sh", "-euc", `mount --bind "$1" "$2/mount"; shift 2; exec "$@"`, "sh", outside, dir, hardrun, identity}, options, []string{"--", probe})
+			for range 2 {
+				tr := traced(t, "-y", argv...)
+				if tr.code != 0 {
+					t.Fatalf("status %d, %q", tr.code, tr.stderr)
+				}
+				seen := 0
+				started := false // hardrun, after what prepares the place
+				for c := range eachCall(tr.text) {
+					if c.name == "execve" && c.answer == "0" {
+						if started = strings.HasPrefix(c.args, `"`+hardrun+`"`); strings.HasPrefix(c.args, `"`+probe+`"`) {
+							break
+						}
+					}
+					if !started {
+						continue
+					}
+					seen++
+					if strings.Contains(c.name, "chown") || strings.Contains(c.name, "chmod") || strings.Contains(c.name, "setxattr") {
+						t.Errorf("%s(%s)", c.name, c.args)
+					}
+				}
+				if seen < 50 {
+					t.Errorf("%d calls of hardrun were seen", seen)
+				}
+			}
+			if after := list(); after != before {
+				t.Errorf("changed: before\n%s\nafter\n%s", before, after)
+			}
+		})
+	}
+	// Where a directory would be handed to the daemon, there is no start.
+	for _, d := range []string{"StateDirectory=x", "RuntimeDirectory=x", "CacheDirectory=x", "LogsDirectory=x", "ConfigurationDirectory=x"} {
+		refused(t, run(t, "-p", d, identity, "--", probe), 78, d[:strings.IndexByte(d, '=')])
 	}
 }

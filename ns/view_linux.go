@@ -334,7 +334,7 @@ func makeFile(at int, name string, mode uint32) error {
 
 // target opens the place of a mount in the daemon's root, a path without links, and
 // makes it where it is missing: directories and an empty file, of nobody but who runs
-// this.
+// this. What appears meanwhile is taken as what was there before is: without links.
 func (v *View) target(path string, dir bool) (int, error) {
 	fd, err := openStraight(v.state.root, path, unix.O_PATH)
 	if !errors.Is(err, unix.ENOENT) {
@@ -357,7 +357,7 @@ func (v *View) target(path string, dir bool) (int, error) {
 		err = makeFile(up, name, 0o444)
 	}
 	if errors.Is(err, unix.EEXIST) {
-		err = &os.PathError{Op: "openat2", Path: path, Err: errors.New("a link to nowhere, or made by somebody else just now")}
+		err = nil // by another start of the same root, just now: as if it had been there
 	}
 	if err := errors.Join(err, closeFD(up)); err != nil {
 		return -1, err

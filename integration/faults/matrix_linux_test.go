@@ -443,7 +443,7 @@ func TestSeesAWeakLauncher(t *testing.T) {
 func TestSeesResidue(t *testing.T) {
 	needs(t)
 	s, w := site(t), worker(t)
-	s.Launcher = []string{"sh", "-c", "mount -t tmpfs tmpfs " + s.path("work") + "; sleep 600 </dev/null >/dev/null 2>&1 & exit 200"}
+	s.Launcher = []string{"sh", "-c", "mount -t tmpfs tmpfs " + s.path("work") + "; sleep 600 </dev/null >/dev/null 2>&1 & until grep -q sleep /proc/$!/comm; do :; done; exit 200"}
 	for range 2 {
 		r, err := w.do(&job{Site: *s, Plan: Plan{Name: "dirty"}, Point: &Point{Call: "getcpu", Fault: Lie, Mode: Once, N: 1, Last: 1}}) // a point: with -f, strace would wait for the process
 		if err != nil {

@@ -92,6 +92,9 @@ type Env struct {
 	Arch   uint32          // AUDIT_ARCH_ of this machine, and its number of execve(2)
 	Execve uint32
 
+	MDWE        bool   // this kernel has PR_SET_MDWE; filled only for MemoryDenyWriteExecute=
+	Personality uint32 // the execution domain that LockPersonality= leaves; filled only for it
+
 	handles
 
 	// Problems are what could not be found: they are refused together with all

@@ -2,16 +2,26 @@ package launcher
 
 import (
 	"errors"
+	"os"
 
 	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/process"
+	"github.com/hardrun/hardrun/row"
 	"github.com/hardrun/hardrun/seccomp"
 	"golang.org/x/sys/unix"
 )
 
-// readFilter reads --seccomp-bpf, and asks whether filters can be loaded where a
+// readFilter reads --seccomp-bpf, and what the kernel knows of filters where a
 // directive needs one of hardrun's own.
 func (e *Env) readFilter(p *policy.Policy) {
-	if on := protections(p); len(on) > 0 {
+	if p.MemoryDenyWriteExecute.V {
+		_, _, errno := unix.RawSyscall6(unix.SYS_PRCTL, prGetMDWE, 0, 0, 0, 0, 0)
+		e.MDWE = errno == 0 // EINVAL before Linux 6.3
+	}
+	if p.LockPersonality.V {
+		e.readPersonality(p)
+	}
+	if on := layers(p, e); len(on) > 0 {
 		if err := filterable(); err != nil {
 			for _, d := range on {
 				e.problem(d.name, d.from, ExitSeccomp, err)
@@ -36,6 +46,25 @@ func (e *Env) readFilter(p *policy.Policy) {
 	}
 }
 
+// readPersonality is the value that LockPersonality= leaves: what Personality= sets, or
+// the present one.
+func (e *Env) readPersonality(p *policy.Policy) {
+	if v := p.Personality; v.Set {
+		if n, err := process.ParsePersonality(v.V, e.GOARCH); err == nil { // else it is refused by its own name
+			e.Personality = uint32(n)
+			return
+		}
+	}
+	const ask = 0xffffffff
+	r, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, ask, 0, 0)
+	if errno != 0 {
+		e.problem("LockPersonality", p.LockPersonality.From, ExitSeccomp, os.NewSyscallError("personality", errno))
+		e.Problems[len(e.Problems)-1].Waivable = true
+		return
+	}
+	e.Personality = uint32(r)
+}
+
 // filterable asks whether filters can be loaded. Where they can, a program that
 // is nowhere is EFAULT, and that is found before any privilege is looked at
 // (seccomp(2)); EINVAL and ENOSYS are kernels without them, EPERM is a filter
@@ -50,4 +79,24 @@ func filterable() error {
 		return errors.New("no filter can be loaded: seccomp(2) took a program that is nowhere")
 	}
 	return errors.New("no filter can be loaded: seccomp: " + errno.Error())
+}
+
+// prSetMDWE and prGetMDWE are of Linux 6.3, prctl(2).
+const (
+	prSetMDWE = 65
+	prGetMDWE = 66
+
+	refuseExecGain = 1 // PR_MDWE_REFUSE_EXEC_GAIN
+)
+
+// Do adds the change. It cannot be undone, and outlives execve(2).
+func (*denyWriteExecute) Do(p *row.Program) {
+	p.Call(unix.SYS_PRCTL, 0, row.Int(prSetMDWE), row.Int(refuseExecGain), row.Int(0), row.Int(0), row.Int(0))
+}
+
+// Check asks for it, and tries: memory of both kinds must be denied.
+func (*denyWriteExecute) Check(p *row.Program) {
+	p.Call(unix.SYS_PRCTL, refuseExecGain, row.Int(prGetMDWE), row.Int(0), row.Int(0), row.Int(0), row.Int(0))
+	p.Call(unix.SYS_MMAP, -int64(unix.EACCES), row.Int(0), row.Int(4096),
+		row.Int(unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC), row.Int(unix.MAP_PRIVATE|unix.MAP_ANONYMOUS), row.Int(-1), row.Int(0))
 }

@@ -3,6 +3,7 @@ package launcher
 import (
 	"github.com/hardrun/hardrun/ns"
 	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/seccomp"
 )
 
 // Step is one thing that a launch does. String is the line of plan, the middle
@@ -67,7 +68,9 @@ type Plan struct {
 	Waived  []Refusal // refusals that --waive= let pass
 	Notes   []Note
 	Implied []policy.Implied
-	Start   *Start // what a second start is needed for; nil when there is nothing, or it was done
+	Filter  *seccomp.Filter // what the directives say of system calls; nil for nothing
+	Program seccomp.Program // the program made of it, without its canary
+	Start   *Start          // what a second start is needed for; nil when there is nothing, or it was done
 
 	argv, environ []string
 	path          string

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"github.com/hardrun/hardrun/caps"
+	"github.com/hardrun/hardrun/process"
 )
 
 // Implied is a setting that nobody wrote, and the one which implies it.
@@ -40,8 +41,15 @@ func (p *Policy) Normalize(root bool) []Implied {
 		p.SetLoginEnvironment = Opt[bool]{V: true, Set: true, From: p.User.From}
 		add("SetLoginEnvironment", "yes", "User=", p.User.From)
 	}
+	if rtprio := &p.Limits[limitRTPRIO]; p.RestrictRealtime.V && !rtprio.Set {
+		*rtprio = Opt[process.Limit]{Set: true, From: p.RestrictRealtime.From}
+		add("LimitRTPRIO", "0", "RestrictRealtime=", p.RestrictRealtime.From)
+	}
 	return all
 }
+
+// limitRTPRIO is RLIMIT_RTPRIO of asm-generic/resource.h.
+const limitRTPRIO = 14
 
 // normalizeRoot decides what is mounted inside of a new root. In the plain ones of
 // --chroot and --minimal-root that is nothing. Everywhere else MountAPIVFS= is yes,

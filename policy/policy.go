@@ -17,6 +17,7 @@ import (
 	"github.com/hardrun/hardrun/caps"
 	"github.com/hardrun/hardrun/ns"
 	"github.com/hardrun/hardrun/process"
+	"github.com/hardrun/hardrun/seccomp"
 )
 
 // Origin is where a value was written: a line of a file, or an option.
@@ -100,6 +101,22 @@ type Policy struct {
 	SmackProcessLabel     Opt[Tolerant]
 	KeyringMode           Opt[process.KeyringMode]
 	SeccompBPF            Opt[string] // --seccomp-bpf: the path of a ready program
+
+	// System calls.
+	SystemCallFilter        List[CallLine]
+	SystemCallErrorNumber   Opt[seccomp.Action]
+	SystemCallArchitectures List[string]
+	SystemCallLog           List[CallLine]
+	RestrictAddressFamilies Opt[Families]
+	RestrictNamespaces      Opt[uint32] // the kinds that stay open
+	RestrictRealtime        Opt[bool]
+	RestrictSUIDSGID        Opt[bool]
+	LockPersonality         Opt[bool]
+	MemoryDenyWriteExecute  Opt[bool]
+	AllowNewCalls           Opt[bool]   // --allow-new-calls
+	FilterBackend           Opt[string] // --filter-backend: own, libseccomp
+	FilterOut               Opt[string] // --filter-out
+	ExplainDenials          Opt[bool]   // --explain-denials
 
 	// Root and paths.
 	RootDirectory    Opt[string]

@@ -187,8 +187,9 @@ var hardrunTable = [...]Directive{
 	{
 		Name: "FilterOut", Own: true, Section: "Service",
 		Option: "filter-out", Arg: "FILE",
-		Doc:     "Write the compiled filter to this file.",
-		Support: NotYet, Why: whyFilter,
+		Doc:   "Have plan write the compiled filter to this file.",
+		Notes: "An array of struct sock_filter in the byte order of the machine, as bubblewrap's --seccomp and setpriv's --seccomp-filter take it. The file is made anew; \"-\" is standard output. Only plan writes; a launch refuses.",
+		Value: &Value{NeverEmpty: true, field: &scalar[string]{func(p *Policy) *Opt[string] { return &p.FilterOut }, parseFilterOut, itself}},
 	},
 	{
 		Name: "Prove", Own: true, Section: "Service",
@@ -198,8 +199,23 @@ var hardrunTable = [...]Directive{
 	},
 	{
 		Name: "ExplainDenials", Own: true, Section: "Service",
-		Option: "explain-denials", Arg: "BOOL", Default: "no", Neutral: []string{"no"},
-		Doc:     "Say which directive was behind a system call that was refused.",
-		Support: NotYet, Why: whyFilter,
+		Option: "explain-denials", Arg: "BOOL", Default: "no",
+		Doc:   "Say which directive, at which line, was behind a system call that was denied.",
+		Notes: "One line on standard error for each call that the filter denies or kills for: \"named[812]: openat2 -> EPERM by SystemCallFilter= named.service:31\". A parent stays, which the kernel asks about these calls, and which answers as the filter would have; each denied call takes longer for it. A process that catches or blocks SIGSYS is ended by SIGKILL in its place. Meant for finding out, not for production.",
+		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.ExplainDenials })},
+	},
+	{
+		Name: "AllowNewCalls", Own: true, Section: "Service",
+		Option: "allow-new-calls", Arg: "BOOL", Default: "no",
+		Doc:   "Let system calls pass that are newer than hardrun where SystemCallFilter= lists what is forbidden.",
+		Notes: "A group cannot name a call that was not there when hardrun was made: without this option such calls are not there for the daemon either (ENOSYS). It has no effect on a filter that lists what is allowed.",
+		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.AllowNewCalls })},
+	},
+	{
+		Name: "FilterBackend", Own: true, Section: "Service",
+		Option: "filter-backend", Arg: "own|libseccomp", Default: "own",
+		Doc:   "Choose what compiles the filter.",
+		Notes: "libseccomp gives the same verdicts by another program, in builds that have it (tag libseccomp).",
+		Value: &Value{Words: []string{"own", "libseccomp"}, field: &scalar[string]{func(p *Policy) *Opt[string] { return &p.FilterBackend }, parseFilterBackend, itself}},
 	},
 }

@@ -9,6 +9,7 @@ var Directives = []*Directive{
 	&unitTable[45],        // Alias
 	&unitTable[27],        // AllowIsolate
 	&hardrunTable[18],     // AllowLandlock
+	&hardrunTable[29],     // AllowNewCalls
 	&resourceTable[4],     // AllowedCPUs
 	&resourceTable[6],     // AllowedMemoryNodes
 	&unitTable[49],        // Also
@@ -173,6 +174,7 @@ var Directives = []*Directive{
 	&unitTable[33],        // FailureActionExitStatus
 	&serviceTable[37],     // FileDescriptorStoreMax
 	&serviceTable[38],     // FileDescriptorStorePreserve
+	&hardrunTable[30],     // FilterBackend
 	&hardrunTable[26],     // FilterOut
 	&serviceTable[51],     // FinalKillSignal
 	&identityTable[1],     // Group
@@ -473,6 +475,7 @@ var aliasIndex = [...]alias{
 // optionIndex are the long options, sorted.
 var optionIndex = [...]alias{
 	{"allow-landlock", &hardrunTable[18]},
+	{"allow-new-calls", &hardrunTable[29]},
 	{"allowed-cpus", &resourceTable[4]},
 	{"allowed-memory-nodes", &resourceTable[6]},
 	{"ambient-capabilities", &identityTable[7]},
@@ -529,6 +532,7 @@ var optionIndex = [...]alias{
 	{"extension-directories", &pathsTable[19]},
 	{"extension-image-policy", &pathsTable[11]},
 	{"extension-images", &pathsTable[18]},
+	{"filter-backend", &hardrunTable[30]},
 	{"filter-out", &hardrunTable[26]},
 	{"group", &identityTable[1]},
 	{"ignore-sigpipe", &processTable[22]},

@@ -1,6 +1,9 @@
 package policy
 
-import "github.com/hardrun/hardrun/ns"
+import (
+	"github.com/hardrun/hardrun/ns"
+	"github.com/hardrun/hardrun/seccomp"
+)
 
 // sandboxTable is systemd.exec(5): sandboxing and system call filtering.
 var sandboxTable = [...]Directive{
@@ -207,8 +210,9 @@ var sandboxTable = [...]Directive{
 		Name: "RestrictAddressFamilies", Section: "Service", Man: manExec,
 		Option: "restrict-address-families", Arg: "[~]FAMILY...|none",
 		Doc:   "Limit the kinds of sockets that the daemon can open.",
-		Notes: "Does not see the 32-bit socketcall(2): use it with SystemCallArchitectures=native.",
-		Class: ClassFilter, Support: NotYet, Why: whyFilter,
+		Notes: "Denies socket(2) by EAFNOSUPPORT. On 32-bit x86 socketcall(2) opens no socket at all with it, as the family cannot be seen there; systemd lets it open any. io_uring, which opens sockets without the call, is not there (ENOSYS) unless SystemCallFilter= names it. An unknown family is refused; systemd passes over its whole line.",
+		Class: ClassFilter,
+		Value: &Value{List: true, field: familiesField(func(p *Policy) *Opt[Families] { return &p.RestrictAddressFamilies })},
 	},
 	{
 		Name: "RestrictFileSystems", Section: "Service", Man: manExec,
@@ -218,9 +222,11 @@ var sandboxTable = [...]Directive{
 	},
 	{
 		Name: "RestrictNamespaces", Section: "Service", Man: manExec,
-		Option: "restrict-namespaces", Arg: "BOOL|[~]TYPE...", Default: "no", Neutral: []string{"no"},
+		Option: "restrict-namespaces", Arg: "BOOL|[~]TYPE...", Default: "no",
 		Doc:   "Limit the kinds of namespaces that the daemon can make or join.",
-		Class: ClassFilter, Support: NotYet, Why: whyFilter,
+		Notes: "Denies unshare(2), clone(2) and setns(2) by EPERM; clone3(2), whose flags cannot be seen, by ENOSYS. The types are cgroup, ipc, net, mnt, pid, user, uts and time, those listed stay open.",
+		Class: ClassFilter,
+		Value: &Value{Bool: true, List: true, Words: []string{"yes", "no", "cgroup", "ipc", "net", "mnt", "pid", "user", "uts", "time"}, field: retainField(func(p *Policy) *Opt[uint32] { return &p.RestrictNamespaces })},
 	},
 	{
 		Name: "DelegateNamespaces", Section: "Service", Man: manExec,
@@ -263,30 +269,35 @@ var sandboxTable = [...]Directive{
 	},
 	{
 		Name: "LockPersonality", Section: "Service", Man: manExec,
-		Option: "lock-personality", Arg: "BOOL", Default: "no", Neutral: []string{"no"},
+		Option: "lock-personality", Arg: "BOOL", Default: "no",
 		Doc:   "Forbid to change the execution domain by personality(2).",
-		Notes: "Forbids to ask for it, too.",
-		Class: ClassFilter, Support: NotYet, Why: whyFilter,
+		Notes: "Forbids to ask for it, too. What Personality= sets, or else the present one, can still be set.",
+		Class: ClassFilter,
+		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.LockPersonality })},
 	},
 	{
 		Name: "MemoryDenyWriteExecute", Section: "Service", Man: manExec,
-		Option: "memory-deny-write-execute", Arg: "BOOL", Default: "no", Neutral: []string{"no"},
+		Option: "memory-deny-write-execute", Arg: "BOOL", Default: "no",
 		Doc:   "Forbid memory that is writable and executable.",
-		Notes: "Breaks programs that compile at run time.",
-		Class: ClassFilter, Support: NotYet, Why: whyFilter,
+		Notes: "By PR_SET_MDWE, EACCES; before Linux 6.3 by the filter, EPERM, which ipc(2) on 32-bit x86 is part of as well. Breaks programs that compile at run time. A file that can be written to and executed, or memfd_create(2), is a way around it.",
+		Class: ClassFilter,
+		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.MemoryDenyWriteExecute })},
 	},
 	{
 		Name: "RestrictRealtime", Section: "Service", Man: manExec,
-		Option: "restrict-realtime", Arg: "BOOL", Default: "no", Neutral: []string{"no"},
+		Option: "restrict-realtime", Arg: "BOOL", Default: "no",
 		Doc:   "Forbid realtime scheduling.",
-		Class: ClassFilter, Support: NotYet, Why: whyFilter,
+		Notes: "Denies sched_setscheduler(2) by EPERM, and sched_setattr(2), whose policy cannot be seen, by ENOSYS. Sets LimitRTPRIO=0 where that is not set.",
+		Class: ClassFilter,
+		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.RestrictRealtime })},
 	},
 	{
 		Name: "RestrictSUIDSGID", Section: "Service", Man: manExec,
-		Option: "restrict-suidsgid", OptionAliases: []string{"restrict-suid-sgid"}, Arg: "BOOL", Default: "no", Neutral: []string{"no"},
+		Option: "restrict-suidsgid", OptionAliases: []string{"restrict-suid-sgid"}, Arg: "BOOL", Default: "no",
 		Doc:   "Forbid to set the set-user-id and set-group-id bits of files.",
-		Notes: "Forbids openat2(2) altogether, as its mode cannot be seen by a filter.",
-		Class: ClassFilter, Support: NotYet, Why: whyFilter,
+		Notes: "Denies by EPERM, and openat2(2), whose mode cannot be seen, by ENOSYS. Files of O_TMPFILE are part of it, which systemd forgets; io_uring, which makes files without a call, is not there (ENOSYS) unless SystemCallFilter= names it.",
+		Class: ClassFilter,
+		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.RestrictSUIDSGID })},
 	},
 	{
 		Name: "RemoveIPC", Section: "Service", Man: manExec,
@@ -314,25 +325,31 @@ var sandboxTable = [...]Directive{
 		Name: "SystemCallFilter", Section: "Service", Man: manExec,
 		Option: "system-call-filter", OptionAliases: []string{"seccomp"}, Arg: "[~]CALL|@GROUP[:ERRNO]...",
 		Doc:   "Limit the system calls that the daemon can make.",
-		Notes: "The first line decides whether it lists what is allowed or, with ~, what is not.",
-		Class: ClassFilter, Support: NotYet, Why: whyFilter,
+		Notes: "The first line decides whether it lists what is allowed or, with ~, what is not; later ones add or take away. An allow list has @default. In a ~ line a call can have an action of its own: NAME:ERRNO, NAME:kill, NAME:log. An unknown name is noted where the filter is stricter without it, refused in a ~ line. A filter without execve is refused. With a ~ list, calls that are newer than hardrun are not there (ENOSYS) where it names groups (--allow-new-calls), and io_uring is not there where it names a call that io_uring makes as well; a line without ~ that names @io-uring, or its calls, keeps it.",
+		Class: ClassFilter,
+		Value: &Value{List: true, field: &list[CallLine]{items: func(p *Policy) *List[CallLine] { return &p.SystemCallFilter }, parse: parseCallLines, text: callLineText}},
 	},
 	{
 		Name: "SystemCallErrorNumber", Section: "Service", Man: manExec,
-		Option: "system-call-error-number", Arg: "ERRNO|kill", Default: "kill", Neutral: []string{"kill"},
+		Option: "system-call-error-number", Arg: "ERRNO|kill", Default: "kill",
 		Doc:   "Answer a forbidden system call by this error instead of killing.",
-		Class: ClassFilter, Support: NotYet, Why: whyFilter,
+		Class: ClassFilter,
+		Value: &Value{Words: []string{"kill", "EPERM", "EACCES", "ENOSYS"}, field: &scalar[seccomp.Action]{func(p *Policy) *Opt[seccomp.Action] { return &p.SystemCallErrorNumber }, ParseErrorNumber, errorNumberText}},
 	},
 	{
 		Name: "SystemCallArchitectures", Section: "Service", Man: manExec,
 		Option: "system-call-architectures", Arg: "ARCHITECTURE...",
 		Doc:   "Limit the machine architectures whose system calls can be made.",
-		Class: ClassFilter, Support: NotYet, Why: whyFilter,
+		Notes: "The machine's own stays open. A call by any other that is not listed kills the process. Without it the filter speaks of every architecture that the machine runs, and a call by a foreign one kills.",
+		Class: ClassFilter,
+		Value: &Value{List: true, Words: []string{"native", "x86", "x86-64", "x32", "arm", "arm64"}, field: &list[string]{items: func(p *Policy) *List[string] { return &p.SystemCallArchitectures }, parse: parseArchitectures, text: itself}},
 	},
 	{
 		Name: "SystemCallLog", Section: "Service", Man: manExec,
 		Option: "system-call-log", Arg: "[~]CALL|@GROUP...",
 		Doc:   "Log these system calls.",
-		Class: ClassFilter, Support: NotYet, Why: whyFilter,
+		Notes: "By the audit log, or the kernel's where there is no auditd. An unknown name is refused.",
+		Class: ClassFilter,
+		Value: &Value{List: true, field: &list[CallLine]{items: func(p *Policy) *List[CallLine] { return &p.SystemCallLog }, parse: parseLogLines, text: callLineText}},
 	},
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/hardrun/hardrun/process"
@@ -58,4 +59,14 @@ func parseAllowLandlock(s string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+func parseFilterBackend(s string) (string, error) { return oneOf(s, "own", "libseccomp") }
+
+// parseFilterOut takes a path, or "-" for standard output.
+func parseFilterOut(s string) (string, error) {
+	if strings.IndexByte(s, 0) >= 0 {
+		return "", errors.New("NUL byte")
+	}
+	return s, nil
 }

@@ -32,12 +32,6 @@ type Data struct {
 	Args [6]uint64
 }
 
-// The architectures of the machines hardrun launches on, linux/audit.h.
-const (
-	ArchX86_64  = 0xc000003e
-	ArchAArch64 = 0xc00000b7
-)
-
 // Action is the verdict of a program: an action in the upper half, its data in
 // the lower one.
 type Action uint32
@@ -59,6 +53,9 @@ const actionMask = 0xffff0000
 // Passes tells whether the call is made.
 func (a Action) Passes() bool { return a&actionMask == Allow || a&actionMask == Log }
 
+// Kills tells whether the process, or the thread, is ended.
+func (a Action) Kills() bool { return a&actionMask == KillProcess || a&actionMask == KillThread }
+
 func (a Action) String() string {
 	switch a & actionMask {
 	case KillProcess:
@@ -68,7 +65,7 @@ func (a Action) String() string {
 	case Trap:
 		return "trap"
 	case Errno:
-		return "errno " + strconv.Itoa(int(a&^actionMask))
+		return "errno " + a.ErrnoText()
 	case Notify:
 		return "notify"
 	case Trace:
@@ -79,6 +76,14 @@ func (a Action) String() string {
 		return "allow"
 	}
 	return "action 0x" + strconv.FormatUint(uint64(a), 16)
+}
+
+// ErrnoText is the name of the error that an action of Errno gives, or its number.
+func (a Action) ErrnoText() string {
+	if name := errnoName(uint16(a &^ actionMask)); name != "" {
+		return name
+	}
+	return strconv.Itoa(int(a &^ actionMask))
 }
 
 // Parse reads a program as it stands in a file that bubblewrap, setpriv or

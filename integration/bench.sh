@@ -77,16 +77,33 @@ echo "== launch of true: user, groups, bounding set, no_new_privs; $rounds inter
 	peer gosu "gosu nobody $true"
 	peer "hardrun -u" "$hardrun -u nobody -- $true"
 } >"$dir/list"
-compare() { # runs the contenders of list, and prints the first as a ratio to each other
+compare() { # [LIMIT AIM]: runs the contenders of list, and prints the first as a ratio to each other
+	limit=${1-} aim=${2-}
 	set --
 	while IFS= read -r line; do
 		set -- "$@" "$line"
 	done <"$dir/list"
 	"$dir/bench" -n "$rounds" "$@" | tee "$dir/table"
 	echo
-	awk -v first="$1" 'BEGIN { sub(/=.*/, "", first) }
+	awk -v first="$1" -v limit="$limit" -v aim="$aim" 'BEGIN { sub(/=.*/, "", first) }
 		NR > 2 && $NF > 0 { name = $0; sub(/ +[0-9.]+ +[0-9.]+ +[0-9.]+$/, "", name)
-			printf "%s / %s = %.2f\n", first, name, 1 / $NF }' "$dir/table"
+			printf "%s / %s = %.2f%s\n", first, name, 1 / $NF, limit == "" ? "" : " (limit " limit ", aim " aim ")" }' "$dir/table"
+}
+figures() { # FIGURE:LIMIT:AIM...: as compare, for contenders that time themselves
+	wanted=$*
+	set --
+	while IFS= read -r line; do
+		set -- "$@" "$line"
+	done <"$dir/list"
+	"$dir/bench" -n "$rounds" -figures "$@" >"$dir/table"
+	grep -v '^ratio ' "$dir/table"
+	echo
+	awk -v first="$1" -v second="$2" -v wanted="$wanted" '
+		function shown(r) { return r < 0.1 ? sprintf("1/%.0f", 1 / r) : sprintf("%.2f", r) }
+		BEGIN { sub(/=.*/, "", first); sub(/=.*/, "", second); n = split(wanted, w, " ")
+			for (i = 1; i <= n; i++) { split(w[i], f, ":"); limit[f[1]] = f[2]; aim[f[1]] = f[3] } }
+		$1 == "ratio" && $2 in limit {
+			printf "%s: %s / %s = %s (limit %s, aim %s)\n", $2, first, second, shown($NF), shown(limit[$2]), shown(aim[$2]) }' "$dir/table"
 }
 compare
 
@@ -142,6 +159,59 @@ echo "== the same next to what starts in tens of milliseconds; $few rounds"
 } >"$dir/list"
 rounds=$few
 compare
+
+# The hardening of a name server, as units of distributions have it.
+unbound="$hardrun --user=nobody --caps=none --protect-system=strict --protect-home --private-tmp --private-devices
+	--protect-kernel-tunables --protect-kernel-modules --protect-kernel-logs --protect-control-groups --protect-clock
+	--protect-hostname --lock-personality --memory-deny-write-execute --restrict-namespaces --restrict-realtime
+	--restrict-suidsgid --restrict-address-families='AF_INET AF_INET6 AF_NETLINK AF_UNIX' --system-call-architectures=native
+	--system-call-filter='~@clock @cpu-emulation @debug @keyring @module mount @obsolete @resources'
+	--private-network --bind=$view --"
+echo
+echo "== the hardening of unbound's unit, its filter included, next to bwrap without one; $some rounds"
+{
+	peer hardrun "$(echo "$unbound" | tr '\n\t' '  ') $tiny"
+	peer bwrap "bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --bind $view $view --unshare-pid --unshare-net $tiny"
+} >"$dir/list"
+rounds=$some
+compare 1.00 0.85
+
+# What is built and loaded for it, in a new process each time. The names of the calls
+# are those of both.
+go build -o "$dir/filter" ./integration/bench/filter
+"$dir/filter" names | sed 's/.*/"&",/' >"$dir/names.h"
+rounds=${ROUNDS:-60}
+if gcc -O2 -I"$dir" -o "$dir/stack" integration/bench/c/stack.c -lseccomp 2>"$dir/log"; then
+	for native in native ""; do
+		echo
+		echo "== building and loading 13 directives' filters${native:+ and SystemCallArchitectures=native}, as libseccomp does it for systemd; $rounds rounds"
+		{
+			peer hardrun "$dir/filter $native"
+			peer libseccomp "$dir/stack $native"
+		} >"$dir/list"
+		figures total_ns:0.05:0.025
+	done
+else
+	echo
+	echo "bench: integration/bench/c/stack.c cannot be built here, and is left out (libseccomp-dev):"
+	sed -n 1p "$dir/log"
+fi
+
+# A filter of all directives that have one. MemoryDenyWriteExecute= is none, but slows
+# mprotect(2) down as well.
+$cc -O2 -static -o "$view/calls" integration/bench/c/calls.c
+rounds=${ROUNDS:-25}
+echo
+echo "== nanoseconds per call under the filter of all directives; $rounds rounds"
+filtered="$hardrun --protect-hostname --restrict-address-families='AF_INET AF_INET6 AF_NETLINK AF_UNIX' --memory-deny-write-execute
+	--restrict-realtime --restrict-suidsgid --restrict-namespaces --protect-kernel-tunables --protect-kernel-modules
+	--protect-kernel-logs --protect-clock --private-devices --system-call-architectures=native --lock-personality
+	--system-call-filter=@system-service --system-call-filter='~@privileged @resources' --"
+{
+	peer filtered "$(echo "$filtered" | tr '\n\t' '  ') $view/calls"
+	peer unfiltered "$hardrun -- $view/calls"
+} >"$dir/list"
+figures getppid:1.20:1.12 read_1_byte:1.20:1.12 mmap+munmap:1.20:1.12 socket+close:1.20:1.12 openat+close:1.20:1.12 mprotect:1.30:1.15
 
 for n in 100 1000; do
 	echo

@@ -5,9 +5,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# A package, a command by which it shows, and the service that it brings, if any.
+# A package, a command or a file by which it shows, and the service that it brings, if any.
 demo='bind9:named:named bind9-dnsutils:dig libcap2-bin:capsh iproute2:ip musl-tools:musl-gcc'
-bench='musl-tools:musl-gcc runit:chpst gosu:gosu bubblewrap:bwrap firejail:firejail runc:runc'
+bench='musl-tools:musl-gcc runit:chpst gosu:gosu bubblewrap:bwrap firejail:firejail runc:runc libseccomp-dev:/usr/include/seccomp.h'
 test="$demo strace:strace bubblewrap:bwrap runc:runc runit:chpst s6:s6-svc execline:execlineb gosu:gosu unbound:unbound:unbound nginx-light:nginx:nginx redis-server:redis-server:redis-server curl:curl"
 
 case ${1-} in
@@ -26,7 +26,10 @@ services=
 for entry in $wanted; do
 	package=${entry%%:*} command=${entry#*:}
 	service=${command#*:} command=${command%%:*}
-	command -v "$command" >/dev/null 2>&1 && continue
+	case $command in
+	/*) [ -e "$command" ] && continue ;;
+	*) command -v "$command" >/dev/null 2>&1 && continue ;;
+	esac
 	missing="$missing $package"
 	if [ "$entry" = "$package:$command:$service" ]; then
 		services="$services $service"

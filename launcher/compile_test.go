@@ -173,7 +173,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"a locked flag", []string{"SecureBits=noroot"}, func(e *Env) { e.SecureBits = caps.SecbitNoRootLocked }, "\"noroot-locked\" was inherited", 213},
 		{"no security module", []string{"AppArmorProfile=x"}, nil, "AppArmorProfile=: the security module is not there", 231},
 		{"a priority without its policy", []string{"CPUSchedulingPriority=5"}, nil, "only the policies fifo and rr take a priority", 214},
-		{"not applied", []string{"RestrictRealtime=yes"}, nil, "RestrictRealtime=: known, not yet applied", 78},
+		{"not applied", []string{"RestrictFileSystems=ext4"}, nil, "RestrictFileSystems=: known, not yet applied", 78},
 		{"impossible", []string{"PAMName=x"}, nil, "PAMName=: cannot be had", 78},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -202,9 +202,9 @@ func TestWaive(t *testing.T) {
 		set             []string
 		refused, waived int
 	}{
-		{[]string{"RestrictRealtime=yes", "X-Hardrun-Waive=RestrictRealtime"}, 0, 1},
-		{[]string{"RestrictRealtime=yes", "LockPersonality=yes", "X-Hardrun-Waive=RestrictRealtime"}, 1, 1},
-		{[]string{"RestrictRealtime=yes", "X-Hardrun-Waive=RestrictRealtime", "X-Hardrun-Strict=yes"}, 1, 0},
+		{[]string{"RestrictFileSystems=ext4", "X-Hardrun-Waive=RestrictFileSystems"}, 0, 1},
+		{[]string{"RestrictFileSystems=ext4", "CPUQuota=5%", "X-Hardrun-Waive=RestrictFileSystems"}, 1, 1},
+		{[]string{"RestrictFileSystems=ext4", "X-Hardrun-Waive=RestrictFileSystems", "X-Hardrun-Strict=yes"}, 1, 0},
 		{[]string{"AppArmorProfile=x", "X-Hardrun-Waive=AppArmorProfile"}, 0, 1},
 	} {
 		pl := Compile(aPolicy(t, tt.set...), aRoot())

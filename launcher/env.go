@@ -28,13 +28,15 @@ type Snapshot struct {
 // first one had planned it (Plan.Start). The zero Again is the first start.
 type Again struct {
 	UserNS, PIDNS, Init bool
+	Explain             bool // who explains denials was started
+	Socket              int  // the way to it
 	Outer               bool // the namespaces that the user namespace does not own were made before it
 	Denied              int  // the errno by which a user namespace was denied; 0 where it was not
 	Starter             int  // the PID of the first start, which who started hardrun knows; 0 in the first
 }
 
 // Any tells whether this is a second start.
-func (a Again) Any() bool { return a.UserNS || a.PIDNS || a.Init }
+func (a Again) Any() bool { return a.UserNS || a.PIDNS || a.Init || a.Explain }
 
 // File tells a file from others: its device and inode, stat(2).
 type File struct{ Dev, Ino uint64 }
@@ -92,6 +94,7 @@ type Env struct {
 	Arch   uint32          // AUDIT_ARCH_ of this machine, and its number of execve(2)
 	Execve uint32
 
+	Killable    bool   // a call that is asked about waits for nothing but the answer; filled only for --explain-denials
 	MDWE        bool   // this kernel has PR_SET_MDWE; filled only for MemoryDenyWriteExecute=
 	Personality uint32 // the execution domain that LockPersonality= leaves; filled only for it
 

@@ -147,7 +147,11 @@ func (c *compiler) own() {
 	}
 	what := "filter of " + strconv.Itoa(len(prog)) + " instructions: " + strings.Join(names, ", ")
 	c.plan.Filter, c.plan.Program = f, prog
-	c.add(StageSeccomp, &seccomp.Install{Program: prog, What: what}, spokesman.name, spokesman.from, ExitSeccomp)
+	step := &seccomp.Install{Program: prog, What: what}
+	if c.p.ExplainDenials.V {
+		step.Explain = &seccomp.Explain{Filter: f, Socket: c.env.Again.Socket, Killable: c.env.Killable}
+	}
+	c.add(StageSeccomp, step, spokesman.name, spokesman.from, ExitSeccomp)
 	c.filterNotes(f)
 }
 

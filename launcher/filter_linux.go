@@ -18,6 +18,11 @@ func (e *Env) readFilter(p *policy.Policy) {
 		_, _, errno := unix.RawSyscall6(unix.SYS_PRCTL, prGetMDWE, 0, 0, 0, 0, 0)
 		e.MDWE = errno == 0 // EINVAL before Linux 6.3
 	}
+	if p.ExplainDenials.V {
+		const newListener, waitKillableRecv = 1 << 3, 1 << 5 // the second one is of Linux 5.19
+		_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, setModeFilter, newListener|waitKillableRecv, 0)
+		e.Killable = errno == unix.EFAULT
+	}
 	if p.LockPersonality.V {
 		e.readPersonality(p)
 	}
@@ -65,12 +70,13 @@ func (e *Env) readPersonality(p *policy.Policy) {
 	e.Personality = uint32(r)
 }
 
+const setModeFilter = 1 // SECCOMP_SET_MODE_FILTER
+
 // filterable asks whether filters can be loaded. Where they can, a program that
 // is nowhere is EFAULT, and that is found before any privilege is looked at
 // (seccomp(2)); EINVAL and ENOSYS are kernels without them, EPERM is a filter
 // around hardrun.
 func filterable() error {
-	const setModeFilter = 1
 	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, setModeFilter, 0, 0)
 	switch errno {
 	case unix.EFAULT:

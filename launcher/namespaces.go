@@ -394,14 +394,43 @@ func (c *compiler) again() {
 			c.add(StageDeath, deathSignal{}, "PrivatePIDs", p.PrivatePIDs.From, ExitNamespace).Because = "who kills the parent means the daemon"
 		}
 	}
+	if p.ExplainDenials.V {
+		c.explained(start)
+	}
 	if p.Init.V && !start.PIDNS {
 		start.Init = true
 		c.add(StageAgain, initStep{}, "X-Hardrun-Init", p.Init.From, ExitExec)
 	}
-	if start.UserNS != nil && !env.Again.UserNS || start.PIDNS && !env.Again.PIDNS || start.Init && !env.Again.Init {
+	if start.UserNS != nil && !env.Again.UserNS || start.PIDNS && !env.Again.PIDNS || start.Init && !env.Again.Init || start.Explain && !env.Again.Explain {
 		c.plan.Start = start
 	}
 }
+
+// explained plans the process that explains denials. The daemon must not be its parent:
+// one that waits is.
+func (c *compiler) explained(start *Start) {
+	const name = "X-Hardrun-ExplainDenials"
+	from := c.p.ExplainDenials.From
+	switch {
+	case len(layers(c.p, c.env)) == 0:
+		c.note("explain-nothing", "--explain-denials: no directive needs a filter, so that nothing is denied by one")
+		return
+	case c.p.Parent.V == "never":
+		c.refuse(name, from, ExitSeccomp, "it needs a parent, and there is --parent=never")
+		return
+	}
+	start.Explain, start.Init = true, !start.PIDNS
+	c.add(StageAgain, explainStep{}, name, from, ExitSeccomp)
+	if c.p.SeccompBPF.Set {
+		c.note("explain-bpf", "--explain-denials: what --seccomp-bpf denies is not explained")
+	}
+}
+
+// explainStep is the process that explains denials, made before a second start.
+type explainStep struct{}
+
+func (explainStep) String() string    { return "a process that explains what the filter denies" }
+func (explainStep) Mechanism() string { return "fork, SECCOMP_IOCTL_NOTIF_RECV" }
 
 // hostOnly are capabilities which count over the host only: having them in a user
 // namespace gives nothing.

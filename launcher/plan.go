@@ -47,6 +47,7 @@ type Start struct {
 	PIDNS    bool         // a PID namespace, and a parent that waits outside of it
 	PIDFirst bool         // the PID namespace belongs to the user namespace of the start
 	Init     bool         // a parent that waits
+	Explain  bool         // a process that explains denials
 	Outer    bool         // what the user namespace does not own was made before it, by root
 	Denied   int          // the errno by which one was denied before; 0 where it was not
 

@@ -75,7 +75,10 @@ var (
 		"ProtectControlGroups=yes", "ProtectProc=invisible", "ProcSubset=pid", "PrivateBPF=yes", "ReadWritePaths=/a",
 		"ReadOnlyPaths=/a", "InaccessiblePaths=/a", "ExecPaths=/a", "NoExecPaths=/a", "BindPaths=/a", "BindReadOnlyPaths=/a",
 		"TemporaryFileSystem=/a", "X-Hardrun-Bind=/a", "X-Hardrun-RoBind=/a", "X-Hardrun-Tmpfs=/a", "X-Hardrun-MinimalRoot=yes",
-		"X-Hardrun-AllowLandlock=ReadOnlyPaths",
+		"X-Hardrun-AllowLandlock=ReadOnlyPaths", "SystemCallFilter=~@mount", "SystemCallErrorNumber=EPERM",
+		"SystemCallArchitectures=native", "SystemCallLog=@clock", "RestrictAddressFamilies=AF_UNIX", "RestrictNamespaces=yes",
+		"RestrictRealtime=yes", "RestrictSUIDSGID=yes", "LockPersonality=yes", "MemoryDenyWriteExecute=yes",
+		"X-Hardrun-AllowNewCalls=yes", "X-Hardrun-FilterBackend=libseccomp", "X-Hardrun-FilterOut=/f", "X-Hardrun-ExplainDenials=yes",
 	}
 )
 

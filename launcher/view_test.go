@@ -198,6 +198,8 @@ func TestEachDirectiveDoesSomething(t *testing.T) {
 		"NUMAMask", "TTYPath", // these two speak of what another directive does
 		"TTYRows", "TTYColumns", "TTYReset", "TTYVHangup", "TTYVTDisallocate",
 		"StandardInputText", "StandardInputData",
+		"SystemCallErrorNumber", "X-Hardrun-AllowNewCalls", "X-Hardrun-FilterBackend", // of SystemCallFilter=, or of all filters
+		"X-Hardrun-FilterOut", "X-Hardrun-ExplainDenials",
 	}
 	plain := Compile(&policy.Policy{}, aRoot())
 	for _, s := range append(slices.Clone(alsoElsewhere), onlyOnLinux...) {

@@ -184,6 +184,7 @@ func TestCopiesAreApart(t *testing.T) {
 	for i, name := range []string{"A", "B", "C"} {
 		mustSet(t, &p, "PassEnvironment", name, line(i+1))
 		mustSet(t, &p, "BindPaths", "/"+name, line(i+1))
+		mustSet(t, &p, "RestrictFileSystems", name, line(i+1))
 		mustSet(t, &p, "SystemCallFilter", name, line(i+1))
 		mustSet(t, &p, "After", name, line(i+1))
 	}
@@ -194,11 +195,23 @@ func TestCopiesAreApart(t *testing.T) {
 	}{{&copied, "X"}, {&p, "Y"}} {
 		mustSet(t, to.p, "PassEnvironment", to.name, line(4))
 		mustSet(t, to.p, "BindPaths", "/"+to.name, line(4))
+		mustSet(t, to.p, "RestrictFileSystems", to.name, line(4))
 		mustSet(t, to.p, "SystemCallFilter", to.name, line(4))
 		mustSet(t, to.p, "After", to.name, line(4))
 	}
 	if a, b, c, d := copied.PassEnvironment.Items[3].V, copied.NotApplied[3].Value, copied.Noted[3].Value, copied.Binds.Items[3].V.Source; a != "X" || b != "X" || c != "X" || d != "/X" {
 		t.Errorf("the copy has %s, %s, %s and %s, want X", a, b, c, d)
+	}
+	if got := copied.SystemCallFilter.Items[3].V.Words[0].Name; got != "X" {
+		t.Errorf("the copy has SystemCallFilter=%s, want X", got)
+	}
+	// A list of families and the kinds of namespaces are united in place.
+	mustSet(t, &p, "RestrictAddressFamilies", "AF_UNIX", line(5))
+	copied = p
+	mustSet(t, &copied, "RestrictAddressFamilies", "AF_INET", line(6))
+	mustSet(t, &p, "RestrictAddressFamilies", "AF_INET6", line(6))
+	if got := copied.RestrictAddressFamilies.V.Listed; !slices.Equal(got, []uint32{1, 2}) {
+		t.Errorf("the copy has the families %v, want 1 and 2", got)
 	}
 }
 
@@ -258,7 +271,8 @@ func TestEmptyValues(t *testing.T) {
 		{"unit: User= resets", []assign{{"User", "www", line(1)}}, assign{"User", "", line(2)}, true},
 		{"unit: blanks are empty", []assign{{"User", "www", line(1)}}, assign{"User", " \t", line(2)}, true},
 		{"unit: manager's", nil, assign{"After", "", line(1)}, true},
-		{"unit: not applied", nil, assign{"SystemCallFilter", "", line(1)}, true},
+		{"unit: not applied", nil, assign{"RestrictFileSystems", "", line(1)}, true},
+		{"unit: a filter", nil, assign{"SystemCallFilter", "", line(1)}, true},
 		{"option: nothing to reset", nil, assign{"NoNewPrivileges", "", cmd}, false},
 		{"option: nothing to reset in a list", nil, assign{"Environment", "", cmd}, false},
 		{"option: no bounding set by accident", nil, assign{"CapabilityBoundingSet", "", cmd}, false},
@@ -337,11 +351,6 @@ func TestNeutralValues(t *testing.T) {
 		{"DynamicUser", "off", true},
 		{"DynamicUser", "yes", false},
 		{"DynamicUser", "maybe", false},
-		{"RestrictNamespaces", "no", true},
-		{"RestrictNamespaces", "yes", false},
-		{"RestrictAddressFamilies", "none", false},
-		{"SystemCallErrorNumber", "kill", true},
-		{"SystemCallErrorNumber", "EPERM", false},
 		{"MemoryMax", "infinity", true},
 		{"MemoryMax", "0", false},
 		{"MemoryMin", "0", true},
@@ -366,7 +375,7 @@ func TestNeutralValues(t *testing.T) {
 	} {
 		var p Policy
 		mustSet(t, &p, c.name, "before", line(1))
-		mustSet(t, &p, "SystemCallFilter", "@clock", line(2))
+		mustSet(t, &p, "RestrictFileSystems", "ext4", line(2))
 		mustSet(t, &p, c.name, c.value, line(3))
 		want := 3
 		if c.neutral {
@@ -587,6 +596,16 @@ var sample = []struct {
 	{"ProtectProc", []string{"invisible"}, []string{"invisible"}},
 	{"ProcSubset", []string{"pid"}, []string{"pid"}},
 	{"PrivateBPF", []string{"yes"}, []string{"yes"}},
+	{"SystemCallFilter", []string{"@system-service  nosuchcall", "~@mount:EPERM uname:84 reboot:kill acct:log", "~"}, []string{"@system-service nosuchcall", "~@mount:EPERM uname:EILSEQ reboot:kill acct:log", "~"}},
+	{"SystemCallErrorNumber", []string{"13", "EWOULDBLOCK"}, []string{"EAGAIN"}},
+	{"SystemCallArchitectures", []string{"native x86", "x32"}, []string{"native", "x86", "x32"}},
+	{"SystemCallLog", []string{"~@known", "@clock"}, []string{"~@known", "@clock"}},
+	{"RestrictAddressFamilies", []string{"AF_INET AF_LOCAL", "AF_INET6 AF_NETLINK", "~AF_INET6"}, []string{"AF_UNIX AF_INET AF_NETLINK"}},
+	{"RestrictNamespaces", []string{"net user", "~user"}, []string{"net"}},
+	{"RestrictRealtime", []string{"yes"}, []string{"yes"}},
+	{"RestrictSUIDSGID", []string{"yes"}, []string{"yes"}},
+	{"LockPersonality", []string{"yes"}, []string{"yes"}},
+	{"MemoryDenyWriteExecute", []string{"yes"}, []string{"yes"}},
 	{"ReadWritePaths", []string{"/var/lib/x -+/srv"}, []string{"/var/lib/x", "-+/srv"}},
 	{"ReadOnlyDirectories", []string{`/ "/a b"`, "-/etc//x"}, []string{"/", `"/a b"`, "-/etc/x"}},
 	{"InaccessiblePaths", []string{"+/boot"}, []string{"+/boot"}},
@@ -647,6 +666,10 @@ var sample = []struct {
 	{"X-Hardrun-Caps", []string{"~net_raw,kill"}, []string{"~CAP_KILL CAP_NET_RAW"}},
 	{"X-Hardrun-Chroot", []string{"/srv/cage"}, []string{"/srv/cage"}},
 	{"X-Hardrun-SeccompBPF", []string{"/etc//filter.bpf"}, []string{"/etc/filter.bpf"}},
+	{"X-Hardrun-FilterOut", []string{"/tmp/f", "-"}, []string{"-"}},
+	{"X-Hardrun-FilterBackend", []string{"libseccomp"}, []string{"libseccomp"}},
+	{"X-Hardrun-AllowNewCalls", []string{"yes"}, []string{"yes"}},
+	{"X-Hardrun-ExplainDenials", []string{"yes"}, []string{"yes"}},
 	{"X-Hardrun-Env", nil, nil},
 	{"X-Hardrun-Bind", nil, nil},
 	{"X-Hardrun-RoBind", nil, nil},

@@ -44,6 +44,10 @@ const (
 	UserNS
 	// Last marks the row that may not answer: execve.
 	Last
+	// Listen loads the filter at a[0] with the flags a[1], and gives the descriptor
+	// by which the kernel asks about its calls to the socket a[2]. a[3] is 1 where the
+	// filter lets sched_yield(2) pass.
+	Listen
 )
 
 // Flags of a row.
@@ -256,6 +260,15 @@ func (p *Program) UserNamespace(self int, uidMap, gidMap string, denySetgroups b
 // UserNamespace has made.
 func (p *Program) SameUserNamespace(self int) {
 	p.add(UserNS, 0, 0, []Arg{Int(self), Int(0), Int(0), Int(0), Int(1)})
+}
+
+// Listen loads a filter that has its denied calls explained, by the socket.
+func (p *Program) Listen(filter Ptr, flags uint32, socket int, yields bool) {
+	may := 0
+	if yields {
+		may = 1
+	}
+	p.add(Listen, 0, 0, []Arg{filter.Arg(), Int(flags), Int(socket), Int(may)})
 }
 
 // Exec adds the last row.

@@ -122,3 +122,12 @@ var archNames = [...]string{
 
 // ArchNames are the words that SystemCallArchitectures= takes.
 func ArchNames() []string { return archNames[:] }
+
+// ABIs are all that the tables have, of every machine.
+func ABIs() []*ABI {
+	var all []*ABI
+	for _, m := range machines {
+		all = append(all, m.abis...)
+	}
+	return all
+}

@@ -210,8 +210,8 @@ func (f *Filter) assemble() (Program, error) {
 		l.add(f, i, 0)
 		if i+1 < len(f.abis) && f.abis[i+1].bit != 0 {
 			l.add(f, i+1, f.abis[i+1].bit)
-			l.from(^uint32(0), l.leafOf(f.decide(i, ^uint32(0))))
 		}
+		l.from(^uint32(0), l.leafOf(f.decide(i, ^uint32(0)))) // -1, which is no newer call: onNumber
 		first := l.tree(a, 0, len(l.intervals))
 		first = a.load(first, 0)
 		next = a.branch(opEqual, abi.Arch, first, next)

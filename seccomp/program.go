@@ -53,6 +53,9 @@ const actionMask = 0xffff0000
 // Passes tells whether the call is made.
 func (a Action) Passes() bool { return a&actionMask == Allow || a&actionMask == Log }
 
+// Denies tells whether the call answers an error.
+func (a Action) Denies() bool { return a&actionMask == Errno }
+
 // Kills tells whether the process, or the thread, is ended.
 func (a Action) Kills() bool { return a&actionMask == KillProcess || a&actionMask == KillThread }
 

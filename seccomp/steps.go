@@ -7,6 +7,16 @@ import "strconv"
 type Install struct {
 	Program Program
 	What    string // the line of plan
+	Explain *Explain
+}
+
+// Explain has the denials of a filter explained: the kernel asks about each, by a
+// descriptor that is sent over Socket together with all that is needed for an answer.
+// The answer is the verdict of the filter, and nothing changes for the daemon.
+type Explain struct {
+	Filter   *Filter
+	Socket   int
+	Killable bool // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV is known
 }
 
 func (s *Install) String() string { return s.What }

@@ -13,10 +13,7 @@ import (
 // Native is the architecture of this machine, and the numbers of the calls that
 // a launch still makes under the filter.
 func Native() (arch uint32, execve uint32) {
-	if runtime.GOARCH == "arm64" {
-		return ArchAArch64, unix.SYS_EXECVE
-	}
-	return ArchX86_64, unix.SYS_EXECVE
+	return ArchOf(runtime.GOARCH), unix.SYS_EXECVE
 }
 
 // Load adds the rows that load the program, and the one that asks its canary.
@@ -28,12 +25,29 @@ func (s *Install) Load(p *row.Program) error {
 	}
 	nonce := binary.NativeEndian.Uint32(random[:])
 	arch, _ := Native()
-	prog, err := Canary{PRCTL: unix.SYS_PRCTL, Arch: arch, Nonce: nonce}.With(s.Program)
+	prog := s.Program
+	if s.Explain != nil {
+		prog = prog.asking()
+	}
+	prog, err := Canary{PRCTL: unix.SYS_PRCTL, Arch: arch, Nonce: nonce}.With(prog)
 	if err != nil {
 		return err
 	}
-	const setModeFilter = 1
-	p.Call(unix.SYS_SECCOMP, 0, row.Int(setModeFilter), row.Int(0), p.Fprog(prog.Bytes()).Arg())
+	if s.Explain != nil {
+		const newListener, waitKillableRecv = 1 << 3, 1 << 5 // SECCOMP_FILTER_FLAG_ of linux/seccomp.h
+		flags := uint32(newListener)
+		if s.Explain.Killable {
+			flags |= waitKillableRecv
+		}
+		if err := s.Explain.tell(s.Program); err != nil {
+			return err
+		}
+		yield, err := s.Program.Eval(Data{NR: unix.SYS_SCHED_YIELD, Arch: arch})
+		p.Listen(p.Fprog(prog.Bytes()), flags, s.Explain.Socket, err == nil && yield.Passes())
+	} else {
+		const setModeFilter = 1
+		p.Call(unix.SYS_SECCOMP, 0, row.Int(setModeFilter), row.Int(0), p.Fprog(prog.Bytes()).Arg())
+	}
 	p.Call(unix.SYS_PRCTL, -CanaryErrno, row.Int(CanaryOption), row.Int(nonce))
 	return nil
 }

@@ -62,7 +62,7 @@ func start(t *launcher.Thread, spec *launcher.Start) int {
 			head.flags |= C.HR_AGAIN_DENY
 		}
 	}
-	for flag, on := range map[C.uint32_t]bool{C.HR_AGAIN_PIDNS: spec.PIDNS, C.HR_AGAIN_PIDFIRST: spec.PIDFirst, C.HR_AGAIN_INIT: spec.Init, C.HR_AGAIN_OUTER: spec.Outer} {
+	for flag, on := range map[C.uint32_t]bool{C.HR_AGAIN_PIDNS: spec.PIDNS, C.HR_AGAIN_PIDFIRST: spec.PIDFirst, C.HR_AGAIN_INIT: spec.Init, C.HR_AGAIN_OUTER: spec.Outer, C.HR_AGAIN_EXPLAIN: spec.Explain} {
 		if on {
 			head.flags |= flag
 		}

@@ -29,6 +29,7 @@ var (
 	_ = [1]struct{}{}[row.Line-C.HR_LINE]
 	_ = [1]struct{}{}[row.UserNS-C.HR_USERNS]
 	_ = [1]struct{}{}[row.Last-C.HR_LAST]
+	_ = [1]struct{}{}[row.Listen-C.HR_LISTEN]
 	_ = [1]struct{}{}[row.Tolerate-C.HR_TOLERATE]
 	_ = [1]struct{}{}[row.Weak-C.HR_WEAK]
 	_ = [1]struct{}{}[row.Waivable-C.HR_WAIVABLE]
@@ -58,6 +59,8 @@ func newThread() *launcher.Thread {
 			UserNS:  s.again_flags&C.HR_AGAIN_USERNS != 0,
 			PIDNS:   s.again_flags&C.HR_AGAIN_PIDNS != 0,
 			Init:    s.again_flags&C.HR_AGAIN_INIT != 0,
+			Explain: s.again_flags&C.HR_AGAIN_EXPLAIN != 0,
+			Socket:  int(s.explain_fd),
 			Outer:   s.again_flags&C.HR_AGAIN_OUTER != 0,
 			Denied:  int(s.denied),
 			Starter: int(s.starter),
@@ -106,6 +109,16 @@ func guessWas(right bool) int {
 		return launcher.ExitNamespace
 	}
 	return 0
+}
+
+// explains is the socket of a process that explains denials, and is here for nothing
+// else; 0 in every other.
+func explains() int {
+	if C.hr_snapshot.explains == 0 {
+		return 0
+	}
+	C.hr_unhide()
+	return int(C.hr_snapshot.explain_fd)
 }
 
 func unpin() { C.hr_unpin() } // a failure leaves a subcommand on one CPU, no more

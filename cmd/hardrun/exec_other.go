@@ -15,3 +15,7 @@ func unpin() {}
 func guessWas(bool) int { return 0 }
 
 func startAgain(*launcher.Thread, *launcher.Plan) int { return usage("start again: " + backend) }
+
+func explains() int { return 0 }
+
+func explain(int) int { return 0 }

@@ -41,3 +41,7 @@ func guessWas(bool) int { return 0 }
 func startAgain(*launcher.Thread, *launcher.Plan) int {
 	return usage("start again: Linux only")
 }
+
+func explains() int { return 0 }
+
+func explain(int) int { return 0 }

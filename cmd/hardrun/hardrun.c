@@ -15,9 +15,11 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -186,8 +188,9 @@ static void emit(const struct hr_program *p, struct message *m)
 
 static void __attribute__((noreturn)) leave(int status)
 {
-	for (;;)
-		call1(SYS_exit_group, status);
+	call1(SYS_exit_group, status);
+	call1(SYS_exit, status);
+	__builtin_trap(); // a filter that forbids both: by a signal, then
 }
 
 // ---- the executor
@@ -515,6 +518,75 @@ static int same_user_namespace(int self, struct message *m)
 	return -1;
 }
 
+// ---- a filter whose denials are explained
+
+// The descriptor by which the kernel asks about denied calls is the answer of
+// seccomp(2), and must be sent to who explains by a process that is not under the
+// filter: a helper, which has the same memory and the same descriptors.
+static struct {
+	volatile int fd;    // 0 while there is none; negative for an error
+	volatile int heard; // 1 once it is in the other's hands, negative for an error
+	int sock;
+} listener;
+
+static int hand_over(void *unused)
+{
+	static char byte = 'l', space[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+	static struct iovec part = {&byte, 1};
+	static struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
+	struct timespec nap = {0, 50000};
+	(void)unused;
+	for (int i = 0; !listener.fd && i < 200000; i++) // ten seconds: who loads the filter was killed
+		call2(SYS_nanosleep, ptr(&nap), 0);
+	if (listener.fd > 0) {
+		struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		int fd = listener.fd;
+		memcpy(CMSG_DATA(c), &fd, sizeof fd);
+		long r = call3(SYS_sendmsg, listener.sock, ptr(&message), 0x4000 /* MSG_NOSIGNAL */);
+		if (r == 1)
+			do
+				r = call3(SYS_read, listener.sock, ptr(&byte), 1);
+			while (r == -EINTR);
+		call1(SYS_close, fd);
+		listener.heard = r == 1 && byte == 'y' ? 1 : r < 0 ? (int)r : -EPIPE;
+	}
+	call1(SYS_exit, 0);
+	return 0;
+}
+
+// listen loads a filter, and gives the descriptor by which the kernel asks to who
+// explains. 0, or a negative errno. may_yield: the filter lets sched_yield(2) pass.
+static long listen_to(uint64_t filter, uint64_t flags, int sock, int may_yield)
+{
+	static char stack[16 << 10] __attribute__((aligned(16)));
+	const int shared = CLONE_VM | CLONE_FILES | SIGCHLD;
+	listener.sock = sock;
+	// A child of who waits for this process: the daemon inherits none.
+	int helper = clone(hand_over, stack + sizeof stack, shared | CLONE_PARENT, 0);
+	if (helper < 0 && errno == EINVAL) { // PID 1 of a namespace: nobody is there to wait for it
+		struct kernel_sigaction act;
+		long r = call4(SYS_rt_sigaction, SIGCHLD, 0, ptr(&act), 8);
+		act.flags |= SA_NOCLDWAIT; // execve(2) clears it
+		if (r || (act.handler == (void *)SIG_DFL && (r = call4(SYS_rt_sigaction, SIGCHLD, ptr(&act), 0, 8))))
+			return r;
+		helper = clone(hand_over, stack + sizeof stack, shared, 0);
+	}
+	if (helper < 0)
+		return -errno;
+	long r = call3(SYS_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, flags, filter);
+	listener.fd = r > 0 ? (int)r : -1;
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	// From here on no call is made that the filter might not let pass.
+	for (uint64_t n = 0; !listener.heard && n < (may_yield ? 1ull << 24 : 1ull << 33); n++)
+		if (may_yield)
+			call0(SYS_sched_yield);
+	return listener.heard == 1 ? 0 : listener.heard ? listener.heard : -ETIMEDOUT;
+}
+
 static void __attribute__((noreturn)) run(struct hr_program *p)
 {
 	struct message m;
@@ -597,6 +669,11 @@ static void __attribute__((noreturn)) run(struct hr_program *p)
 				 : user_namespace((int)a[0], (char *)(uintptr_t)a[1], (char *)(uintptr_t)a[2], (int)a[3], &m))
 				fail(p, r, &m);
 			continue;
+		case HR_LISTEN:
+			made = SYS_seccomp;
+			got = listen_to(a[0], a[1], (int)a[2], (int)a[3]);
+			bad = got != 0;
+			break;
 		default:
 			got = -ENOSYS;
 			bad = 1;
@@ -836,24 +913,15 @@ static void shrink(void)
 	}
 }
 
-// wait_for is the parent of --init and of a PID namespace: it reaps every child,
-// forwards every signal to the one that matters, and ends as that one ends. It
-// runs here, before the Go runtime, and so is one thread of some 300 KiB.
-// status_fd is the status text of a child that is PID 1 of a namespace, or -1; by
-// ready the child hears that it may go on.
-static void __attribute__((noreturn)) wait_for(long child, int status_fd, int ready)
+static long explainer_pid; // who explains denials, a child of the parent that waits; 0 for none
+
+// only_kill gives up every privilege but CAP_KILL, which is needed to signal a process
+// of another uid. 0, or a negative errno.
+static long only_kill(void)
 {
 	struct { uint32_t version; int pid; } head = {0x20080522, 0};
 	struct { uint32_t effective, permitted, inheritable; } caps[2] = {{0}}, none[2] = {{0}};
-	uint64_t all = ~0ull, waiting = 0;
-	long r, pid, nap = 0;
-	int ended = 0, code = 0, killed = 0;
-
-	call2(SYS_prctl, 15 /* PR_SET_NAME */, ptr("hardrun"));
-	r = call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0);
-	if (!r)
-		r = call(SYS_prctl, 36 /* PR_SET_CHILD_SUBREAPER */, 1, 0, 0, 0, 0);
-	// Only CAP_KILL is of use from here on: to signal a child of another uid.
+	long r = call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0);
 	if (!r)
 		r = call2(SYS_capget, ptr(&head), ptr(caps));
 	if (!r) {
@@ -863,6 +931,24 @@ static void __attribute__((noreturn)) wait_for(long child, int status_fd, int re
 	}
 	if (!r && (call2(SYS_capget, ptr(&head), ptr(caps)) || memcmp(caps, none, sizeof caps)))
 		r = -EIO;
+	return r;
+}
+
+// wait_for is the parent of --init and of a PID namespace: it reaps every child,
+// forwards every signal to the one that matters, and ends as that one ends. It
+// runs here, before the Go runtime, and so is one thread of some 300 KiB.
+// status_fd is the status text of a child that is PID 1 of a namespace, or -1; by
+// ready the child hears that it may go on.
+static void __attribute__((noreturn)) wait_for(long child, int status_fd, int ready)
+{
+	uint64_t all = ~0ull, waiting = 0;
+	long r, pid, nap = 0;
+	int ended = 0, code = 0, killed = 0;
+
+	call2(SYS_prctl, 15 /* PR_SET_NAME */, ptr("hardrun"));
+	r = only_kill();
+	if (!r)
+		r = call(SYS_prctl, 36 /* PR_SET_CHILD_SUBREAPER */, 1, 0, 0, 0, 0);
 	if (r) {
 		call2(SYS_kill, child, SIGKILL);
 		refuse(218, "init: the parent could not give up its privileges", "");
@@ -878,10 +964,20 @@ static void __attribute__((noreturn)) wait_for(long child, int status_fd, int re
 	for (;;) {
 		int state;
 		while ((pid = call4(SYS_wait4, -1, ptr(&state), WNOHANG, 0)) > 0)
-			if (pid == child) {
+			if (pid == explainer_pid)
+				explainer_pid = 0;
+			else if (pid == child) {
 				ended = 1;
 				code = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + (killed ? killed : WTERMSIG(state));
 			}
+		// Who explains denials has a moment to say its last; it ends with the last
+		// process that is under the filter.
+		for (int i = 0; ended && explainer_pid && i < 50; i++) {
+			struct timespec moment = {0, 2000000};
+			if (call4(SYS_wait4, explainer_pid, 0, WNOHANG, 0))
+				break;
+			call2(SYS_nanosleep, ptr(&moment), 0);
+		}
 		if (ended || pid == -ECHILD)
 			leave(ended ? code : 255);
 		int info[32] = {0}, was = killed; // siginfo_t: si_signo, si_errno, si_code
@@ -1192,6 +1288,40 @@ int hr_guess_was(int right)
 	return r == 1 ? 0 : r < 0 ? (int)r : -ESRCH;
 }
 
+// explainer makes the process that explains denials: a sibling of the daemon, in a
+// session of its own. 1 in it, 0 in who goes on.
+static int explainer(void)
+{
+	static const char stage[] = "explain denials: ";
+	int pair[2] = {-1, -1}, null;
+	long r = call4(SYS_socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ptr(pair));
+	if (r || pair[0] < 3 || pair[1] < 3)
+		refuse_errno(228, stage, "socketpair: ", r ? r : -EIO);
+	long pid = fork();
+	if (pid < 0)
+		refuse_errno(228, stage, "fork: ", -errno);
+	call1(SYS_close, pair[pid != 0]);
+	if (pid) {
+		explainer_pid = pid;
+		hr_snapshot.explain_fd = pair[0];
+		return 0;
+	}
+	// It holds nothing of the daemon's but the stderr that it writes to.
+	call0(SYS_setsid);
+	call2(SYS_prctl, 15 /* PR_SET_NAME */, ptr("hardrun-explain"));
+	null = (int)call4(SYS_openat, AT_FDCWD, ptr("/dev/null"), O_RDWR | O_CLOEXEC, 0);
+	if (null < 0 || call3(SYS_dup3, null, 0, 0) || call3(SYS_dup3, null, 1, 0) != 1 || call1(SYS_chdir, ptr("/")) || (pair[1] != 3 && call3(SYS_dup3, pair[1], 3, O_CLOEXEC) != 3))
+		refuse(228, stage, "its descriptors");
+	if (call3(SYS_close_range, 4, ~0u, 0) == -ENOSYS)
+		for (int fd = 4; fd < 4096; fd++)
+			call1(SYS_close, fd);
+	if ((r = only_kill()))
+		refuse_errno(218, stage, "capset: ", r);
+	hr_snapshot.explain_fd = 3;
+	hr_snapshot.explains = 1;
+	return 1;
+}
+
 // start_again does what only a process of one thread can, or should, do; then this
 // start goes on as any other.
 static void start_again(struct hr_again *h, int root)
@@ -1200,6 +1330,11 @@ static void start_again(struct hr_again *h, int root)
 		why = (char *)(h + 1) + h->nuid + h->ngid;
 	uint64_t mask = block_signals();
 	long r;
+	if (h->flags & HR_AGAIN_EXPLAIN && explainer()) {
+		why = "";
+		give_signals_back(mask);
+		return;
+	}
 	if (h->flags & HR_AGAIN_PIDNS && h->flags & HR_AGAIN_PIDFIRST)
 		fork_off(h->proc_fd, 1, 0);
 	if (h->flags & HR_AGAIN_USERNS) {

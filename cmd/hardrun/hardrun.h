@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-enum { HR_EQUAL, HR_AT_LEAST, HR_DIFFERS, HR_POISON, HR_SAME, HR_STATUS, HR_LINE, HR_SIGNALS, HR_USERNS, HR_LAST };
+enum { HR_EQUAL, HR_AT_LEAST, HR_DIFFERS, HR_POISON, HR_SAME, HR_STATUS, HR_LINE, HR_SIGNALS, HR_USERNS, HR_LAST, HR_LISTEN };
 enum { HR_TOLERATE = 1, HR_WEAK = 2, HR_WAIVABLE = 4, HR_OPTIONAL = 8 };
 enum { HR_FORM_BYTES, HR_FORM_UINT32S, HR_FORM_HEX64S, HR_FORM_TEXT };
 
@@ -45,13 +45,15 @@ struct hr_snapshot {
 	uint32_t again_flags;          // HR_AGAIN_: what was done before this second start
 	int32_t denied;                // the errno by which a user namespace was denied; 0 where it was not
 	int32_t starter;               // the PID of the first start; 0 in the first
+	int32_t explain_fd;            // HR_AGAIN_EXPLAIN: the socket to who explains denials, or from whom; else 0
+	uint8_t explains;              // this process is who explains, and launches nothing
 };
 
 // What hardrun hands to itself over execve(2), in a sealed memfd that the
 // variable HARDRUN_AGAIN names. Behind it lie, without gaps, the rows, the kept
 // descriptors, the relocations, and at the end the blob; or the two maps.
 enum { HR_AGAIN_ROWS = 1, HR_AGAIN_START = 2 };
-enum { HR_AGAIN_USERNS = 1, HR_AGAIN_PIDNS = 2, HR_AGAIN_INIT = 4, HR_AGAIN_PIDFIRST = 8, HR_AGAIN_DENY = 16, HR_AGAIN_OUTER = 32 };
+enum { HR_AGAIN_USERNS = 1, HR_AGAIN_PIDNS = 2, HR_AGAIN_INIT = 4, HR_AGAIN_PIDFIRST = 8, HR_AGAIN_DENY = 16, HR_AGAIN_OUTER = 32, HR_AGAIN_EXPLAIN = 64 };
 #define HR_AGAIN_MAGIC 0x316e696167617268ull
 
 struct hr_again {

@@ -9,6 +9,9 @@ import (
 
 // launch confines and execs. It returns only when that failed.
 func launch(args []string) int {
+	if socket := explains(); socket > 0 {
+		return explain(socket)
+	}
 	in, err := parse(args, nil)
 	if err != nil {
 		return refused(err)
@@ -24,6 +27,11 @@ func launch(args []string) int {
 	}
 	if !canLaunch {
 		return usage("this build cannot start a daemon: " + backend)
+	}
+	if v := in.policy.FilterOut; v.Set {
+		code := usage(v.From.String() + ": only plan writes the filter")
+		hint("hardrun plan " + v.From.String() + "=FILE …")
+		return code
 	}
 	thread := newThread()
 	where := "stderr"

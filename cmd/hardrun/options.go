@@ -21,8 +21,9 @@ type invocation struct {
 	help    bool
 
 	// Of subcommands.
-	json bool
-	who  string // --for=
+	json   bool
+	filter bool   // --filter
+	who    string // --for=
 }
 
 // parse reads options by hand over the table of directives. The order is kept,

@@ -32,9 +32,21 @@ func planCommand(args []string) int {
 	}
 	plan := launcher.Compile(&in.policy, env)
 	code := 0
-	if in.json {
-		code = out(planJSON(plan))
-	} else {
+	if v := in.policy.FilterOut; v.Set {
+		if err := writeFilter(v.V, plan.Program); err != nil {
+			say(v.From.String() + ": " + err.Error())
+			return 1
+		}
+		if v.V == "-" {
+			return code
+		}
+	}
+	switch {
+	case in.json:
+		code = out(planJSON(plan, in.filter))
+	case in.filter:
+		code = out(planText(plan) + filterText(plan))
+	default:
 		code = out(planText(plan))
 	}
 	if code == 0 && len(plan.Refused) > 0 {
@@ -48,6 +60,8 @@ func planOption(in *invocation, name, value string, has bool) (bool, error) {
 	switch {
 	case name == "json" && !has:
 		in.json = true
+	case name == "filter" && !has:
+		in.filter = true
 	case name == "for" && (value == "root" || value == "self"):
 		in.who = value
 	case name == "for":
@@ -124,7 +138,7 @@ func pad(s string, n int) string {
 
 // planJSON is the stable form of `plan --json`. encoding/json would cost 0.4 MB
 // and some 3 % of every launch; a test reads this with it.
-func planJSON(plan *launcher.Plan) string {
+func planJSON(plan *launcher.Plan, filter bool) string {
 	var j jsonWriter
 	j.open("{")
 	j.field("for", plan.For)
@@ -143,6 +157,9 @@ func planJSON(plan *launcher.Plan) string {
 		j.field("id", plan.Notes[i].ID)
 		j.field("text", plan.Notes[i].Text)
 	})
+	if filter {
+		j.filter(plan)
+	}
 	j.close("}")
 	return j.String() + "\n"
 }

@@ -20,15 +20,15 @@ type command struct {
 // be one, and `hardrun -- plan` runs a program called plan.
 func commands() []command {
 	return []command{
-		{"plan", "[--json] [--for=root|self] [OPTION]... COMMAND", "print the ordered steps of a launch, and why each is there", planCommand},
+		{"plan", "[--json] [--filter] [--for=root|self] [OPTION]... COMMAND", "print the ordered steps of a launch, and why each is there", planCommand},
 		{"cage", "DIR [--user=U] -- COMMAND", "copy what a command needs into a root directory", func(a []string) int { return cageCommand(a, os.Stdout, os.Stderr) }},
 		{"directives", "[NAME]", "list every directive, or explain one", directivesCommand},
+		{"syscalls", "[@GROUP|NAME]", "list the groups of system calls, or tell of one, or of a call", syscallsCommand},
 		{"completion", "bash|zsh|fish", "print a completion script", completionCommand},
 		{"version", "", "print the version, the reference, and how it was built", versionCommand},
 		{"help", "", "print this", func([]string) int { return help() }},
 		{word: "security"},
 		{word: "inspect"},
-		{word: "syscalls"},
 		{word: "learn"},
 		{word: "convert"},
 	}
@@ -87,7 +87,7 @@ var helpGroups = [...]struct {
 	names []string
 }{
 	{"who the daemon is", []string{"User", "Group", "SupplementaryGroups", "SetLoginEnvironment"}},
-	{"what it may", []string{"Caps", "CapabilityBoundingSet", "AmbientCapabilities", "SecureBits", "NoNewPrivileges", "SeccompBPF", "ProtectClock", "SELinuxContext", "AppArmorProfile", "SmackProcessLabel", "KeyringMode"}},
+	{"what it may", []string{"Caps", "CapabilityBoundingSet", "AmbientCapabilities", "SecureBits", "NoNewPrivileges", "SystemCallFilter", "SystemCallErrorNumber", "SystemCallArchitectures", "SystemCallLog", "RestrictAddressFamilies", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID", "LockPersonality", "MemoryDenyWriteExecute", "SeccompBPF", "ProtectClock", "SELinuxContext", "AppArmorProfile", "SmackProcessLabel", "KeyringMode"}},
 	{"what it sees", []string{
 		"ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths",
 		"Bind", "RoBind", "Tmpfs", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "MinimalRoot", "Chroot", "RootDirectory", "MountAPIVFS", "BindLogSockets",

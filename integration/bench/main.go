@@ -3,10 +3,12 @@
 // It prints the median of each and the median of the per-round ratios to the
 // first, which is all that should be quoted.
 //
-//	bench [-n ROUNDS] NAME=COMMAND...    words of a COMMAND are split at blanks
+//	bench [-n ROUNDS] NAME=COMMAND...             words of a COMMAND are split at blanks outside of ' '
+//	bench [-n ROUNDS] -figures NAME=COMMAND...    the commands time themselves
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -24,10 +26,13 @@ type contender struct {
 	argv []string
 	wall []time.Duration
 	cpu  []time.Duration
+
+	figures figures
 }
 
 func main() {
 	rounds := flag.Int("n", 100, "how often each command runs")
+	timed := flag.Bool("figures", false, "compare what the commands print, lines of a name and a number")
 	flag.Parse()
 	var list []*contender
 	for _, a := range flag.Args() {
@@ -35,7 +40,7 @@ func main() {
 		if !ok {
 			fatal(fmt.Errorf("%q is no NAME=COMMAND", a))
 		}
-		argv := strings.Fields(command)
+		argv := words(command)
 		path, err := exec.LookPath(argv[0])
 		if err != nil {
 			fmt.Printf("%-28s not here: %v\n", name, err)
@@ -45,6 +50,12 @@ func main() {
 	}
 	if len(list) == 0 {
 		fatal(fmt.Errorf("nothing to time"))
+	}
+	if *timed {
+		if err := compareFigures(list, *rounds); err != nil {
+			fatal(err)
+		}
+		return
 	}
 	order := slices.Clone(list)
 	for i := range *rounds + 3 {
@@ -63,6 +74,25 @@ func main() {
 	for _, c := range list {
 		fmt.Printf("%-28s %10.0f %10.0f %14.2f\n", c.name, micro(median(c.wall)), micro(median(c.cpu)), ratio(c.wall, list[0].wall))
 	}
+}
+
+// words splits a command at blanks that are not between quotes.
+func words(command string) []string {
+	var all []string
+	var word strings.Builder
+	quoted := false
+	for _, r := range command + " " {
+		switch {
+		case r == '\'':
+			quoted = !quoted
+		case r != ' ' || quoted:
+			word.WriteRune(r)
+		case word.Len() > 0:
+			all = append(all, word.String())
+			word.Reset()
+		}
+	}
+	return all
 }
 
 func once(c *contender) (wall, cpu time.Duration, err error) {
@@ -91,14 +121,14 @@ func once(c *contender) (wall, cpu time.Duration, err error) {
 	return wall, time.Duration(use.Utime.Nano() + use.Stime.Nano()), err
 }
 
-func median(d []time.Duration) time.Duration {
+func median[T cmp.Ordered](d []T) T {
 	d = slices.Clone(d)
 	slices.Sort(d)
 	return d[len(d)/2]
 }
 
 // ratio is the median over the rounds of a to b.
-func ratio(a, b []time.Duration) float64 {
+func ratio[T time.Duration | float64](a, b []T) float64 {
 	r := make([]float64, len(a))
 	for i := range a {
 		r[i] = float64(a[i]) / float64(b[i])

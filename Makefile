@@ -1,7 +1,7 @@
 # make            builds bin/hardrun, static; installs nothing
 # make demo       named on port 53 without privilege, step by step (root, Debian: installs what it needs, and says so)
 # make test       all tests (root: all of them; else what can run, and what could not is listed)
-# make test-faults every system call of four launches made to fail and to lie (root, a quarter of an hour)
+# make test-faults every system call of five launches made to fail and to lie (root, a quarter of an hour)
 # make lint       gofumpt, vet, staticcheck, errcheck, govulncheck
 # make fuzz       each fuzz target for FUZZTIME (default 20s)
 # make bench      launches next to their peers, as ratios of the same run

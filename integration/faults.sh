@@ -1,5 +1,5 @@
 #!/bin/sh
-# The whole fault matrix: every system call of four launches made to fail and to
+# The whole fault matrix: every system call of five launches made to fail and to
 # lie. More than 10,000 starts, a quarter of an hour and more; `make test` takes a sample.
 #
 #	sh integration/faults.sh [-update] [-log=FILE] [-hardrun=FILE]

@@ -41,8 +41,9 @@ type compiler struct {
 	setCaps    bool // the three sets of capset(2) are set exactly
 	bits       caps.SecureBits
 	nnp        bool
-	impliedNNP string // why no_new_privs is set though nobody wrote it
-	filtered   bool   // a filter is loaded
+	impliedNNP string        // why no_new_privs is set though nobody wrote it
+	filtered   bool          // a filter is loaded
+	calls      *policy.Calls // SystemCallFilter=, merged; nil for none
 	userns     userNS
 	outer      bool         // root made, before it, what it shall not own
 	firstMaps  *ns.UserMaps // of a user namespace that comes first

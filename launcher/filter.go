@@ -88,8 +88,10 @@ func first(l *policy.List[policy.CallLine]) policy.Origin {
 // asksCalls tells whether lines come to anything: a list of what is forbidden, or
 // logged, may be empty.
 func asksCalls(l *policy.List[policy.CallLine]) bool {
-	c := policy.MergeCalls(l.Items, false)
-	return c != nil && (c.AllowList || len(c.Listed) > 0)
+	if len(l.Items) == 0 || !l.Items[0].V.Invert {
+		return len(l.Items) > 0
+	}
+	return len(policy.MergeCalls(l.Items, false).Listed) > 0
 }
 
 // filter plans the filters of system calls, and what loading them needs:
@@ -163,6 +165,7 @@ func (c *compiler) build(on []layer) *seccomp.Filter {
 		f.DenyTerminal(f.Source(seccomp.Source{Directive: "User", Origin: p.User.From.String()}))
 	}
 	calls := policy.MergeCalls(p.SystemCallFilter.Items, true)
+	c.calls = calls
 	c.rings(f, on, calls)
 	for _, d := range on {
 		switch {
@@ -312,7 +315,7 @@ func (c *compiler) whyNoNewPrivs(by layer) {
 // forbidsDrop is the first of the calls that give up privileges which SystemCallFilter=
 // does not let pass, for a daemon that is to lose them by User=.
 func (c *compiler) forbidsDrop() string {
-	calls := policy.MergeCalls(c.p.SystemCallFilter.Items, true)
+	calls := c.calls
 	if calls == nil || !c.dropped || c.uid == 0 || c.p.AmbientCapabilities.V.Has(capSysAdmin) {
 		return ""
 	}

@@ -201,7 +201,7 @@ var hardrunTable = [...]Directive{
 		Name: "ExplainDenials", Own: true, Section: "Service",
 		Option: "explain-denials", Arg: "BOOL", Default: "no",
 		Doc:   "Say which directive, at which line, was behind a system call that was denied.",
-		Notes: "One line on standard error for each call that the filter denies or kills for: \"named[812]: openat2 -> EPERM by SystemCallFilter= named.service:31\". A parent stays, which the kernel asks about these calls, and which answers as the filter would have; each denied call takes longer for it. A process that catches or blocks SIGSYS is ended by SIGKILL in its place. Meant for finding out, not for production.",
+		Notes: "One line on standard error for each call that the filter denies or kills for: \"named[812]: openat2 → EPERM by RestrictSUIDSGID= named.service:31\". A parent stays, and beside it a process which the kernel asks about these calls, and which answers as the filter would have. A process that catches, ignores or blocks SIGSYS is ended by SIGKILL in its place. For finding out, not for production.",
 		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.ExplainDenials })},
 	},
 	{

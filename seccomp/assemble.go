@@ -1,6 +1,9 @@
 package seccomp
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // The instructions of the programs made here.
 const (
@@ -165,6 +168,17 @@ func (l *layout) from(first uint32, leaf int) {
 	l.intervals = append(l.intervals, interval{first, leaf})
 }
 
+// goesOn tells whether from would add nothing for a call whose arguments do not matter:
+// most numbers are decided on as the one before them.
+func (l *layout) goesOn(first uint32, action Action) bool {
+	n := len(l.intervals)
+	if n == 0 || l.intervals[n-1].first == first {
+		return false
+	}
+	f := &l.leaves[l.intervals[n-1].leaf]
+	return f.base == action && len(f.rules) == 0
+}
+
 // add lays out the numbers of the ABI at place i in f, from first on.
 func (l *layout) add(f *Filter, i int, first uint32) {
 	a := f.abis[i]
@@ -175,10 +189,12 @@ func (l *layout) add(f *Filter, i int, first uint32) {
 	end := first
 	run := func(from, to uint32) { // one number after the other, and what is behind them
 		for nr := max(from, end); nr < to; nr++ {
-			if c, ok := a.Call(nr); ok && !f.special.Has(c) {
-				l.from(nr, l.plain(f.total[c].Action))
-			} else {
+			c, ok := a.Call(nr)
+			switch {
+			case !ok || f.special.Has(c):
 				l.from(nr, l.leafOf(f.decide(i, nr)))
+			case !l.goesOn(nr, f.total[c].Action):
+				l.from(nr, l.plain(f.total[c].Action))
 			}
 		}
 		l.from(to, l.leafOf(f.decide(i, to)))
@@ -196,7 +212,8 @@ func (l *layout) add(f *Filter, i int, first uint32) {
 // for by halves, and at the leaf are the conditions on arguments.
 func (f *Filter) assemble() (Program, error) {
 	f.settle()
-	a := &assembler{code: make([]Instruction, 0, 1024)}
+	// Room that most filters do not outgrow: a launch pays for each page that it touches.
+	a := &assembler{code: make([]Instruction, 0, 640)}
 	next := a.ret(f.shut.Action)
 	for i := len(f.abis) - 1; i >= 0; i-- {
 		abi := f.abis[i]
@@ -206,7 +223,7 @@ func (f *Filter) assemble() (Program, error) {
 		if f.closed>>i&1 == 1 && !(i+1 < len(f.abis) && f.abis[i+1].bit != 0) {
 			continue // as what is foreign
 		}
-		l := &layout{order: abi.bytes}
+		l := &layout{order: abi.bytes, leaves: make([]leaf, 0, 32), intervals: make([]interval, 0, 128)}
 		l.add(f, i, 0)
 		if i+1 < len(f.abis) && f.abis[i+1].bit != 0 {
 			l.add(f, i+1, f.abis[i+1].bit)
@@ -217,10 +234,8 @@ func (f *Filter) assemble() (Program, error) {
 		next = a.branch(opEqual, abi.Arch, first, next)
 	}
 	a.load(next, 4)
-	p := make(Program, len(a.code))
-	for i, in := range a.code {
-		p[len(p)-1-i] = in
-	}
+	slices.Reverse(a.code)
+	p := Program(a.code)
 	if len(p) > MaxLength {
 		return nil, errors.New("the filter has more instructions than the kernel takes")
 	}

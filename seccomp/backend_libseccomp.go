@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 
 	libseccomp "github.com/seccomp/libseccomp-golang"
@@ -33,6 +34,9 @@ func (f *Filter) Libseccomp() (Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.abis[0].bytes != littleEndian { // Eval has arguments as a little-endian machine has them
+		return nil, errors.New("libseccomp: no filter for " + f.abis[0].Name + ", as it could not be compared with hardrun's own")
+	}
 	parts := make([]part, len(f.abis))
 	for i, a := range f.abis {
 		if parts[i], err = f.part(i); err != nil {
@@ -48,10 +52,10 @@ func (f *Filter) Libseccomp() (Program, error) {
 
 // part is the filter of one ABI.
 type part struct {
-	code    Program // it begins with the number in the accumulator, without the ABI's bit
-	calls   []numbered
-	minusOn Action // on the number -1
-	others  Action // on all numbers that are not in calls
+	code   Program // it begins with the number in the accumulator, without the ABI's bit
+	calls  []numbered
+	minus  Action // on the number -1
+	others Action // on all numbers that are not in calls
 }
 
 // numbered is a number, without its ABI's bit, and what is decided on it.
@@ -84,7 +88,7 @@ func (f *Filter) part(i int) (part, error) {
 		base, _ := f.At(i, nr)
 		return base.Action
 	}
-	p := part{others: action(a.bit | far), minusOn: action(^uint32(0))}
+	p := part{others: action(a.bit | far), minus: action(^uint32(0))}
 	for _, n := range a.numbers() {
 		base, rules := f.At(i, n|a.bit)
 		regions, err := regionsOf(rules, base.Action)
@@ -252,14 +256,19 @@ func (p *part) generate() (Program, error) {
 
 // scmpAction is an action in libseccomp's words.
 func scmpAction(a Action) (libseccomp.ScmpAction, error) {
-	switch a & actionMask {
+	switch a {
 	case Allow:
 		return libseccomp.ActAllow, nil
 	case Log:
 		return libseccomp.ActLog, nil
+	case Trap:
+		return libseccomp.ActTrap, nil
+	case KillThread:
+		return libseccomp.ActKillThread, nil
 	case KillProcess:
 		return libseccomp.ActKillProcess, nil
-	case Errno:
+	}
+	if a.Denies() {
 		return libseccomp.ActErrno.SetReturnCode(int16(a &^ actionMask)), nil
 	}
 	return libseccomp.ActInvalid, errors.New("an action that cannot be told to libseccomp: " + a.String())
@@ -287,7 +296,7 @@ func export(lib *libseccomp.ScmpFilter) (Program, error) {
 // bodyOf takes off what libseccomp compares before it looks for the number: the
 // architecture, and on x86-64 whether the number is one of x32's.
 func bodyOf(p Program) (Program, error) {
-	native, _ := Native()
+	native := ArchOf(runtime.GOARCH)
 	loaded := uint32(0)
 	for pc := 0; pc < len(p); {
 		switch in := p[pc]; {
@@ -343,7 +352,7 @@ func (f *Filter) join(parts []part) (Program, error) {
 			at := a.emit(Instruction{Code: opMinus, K: x32})
 			first = a.branch(opFrom, x32, at, own)
 		}
-		first = a.branch(opEqual, ^uint32(0), a.ret(parts[i].minusOn), first)
+		first = a.branch(opEqual, ^uint32(0), a.ret(parts[i].minus), first)
 		first = a.load(first, 0)
 		next = a.branch(opEqual, f.abis[i].Arch, first, next)
 	}

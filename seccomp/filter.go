@@ -140,7 +140,9 @@ func (f *Filter) onABI(i int, c Call) decision {
 	case callIpc:
 		d = f.multiplexed(c, ipcCalls[:], 0xffff) // the upper half is a version, ipc(2)
 	}
-	for _, r := range f.rulesOf(c) {
+	rules := f.rulesOf(c)
+	d.rules = slices.Grow(d.rules, len(rules))
+	for _, r := range rules {
 		if r.only == 0 || r.only>>i&1 == 1 {
 			d.rules = append(d.rules, r)
 		}
@@ -149,16 +151,17 @@ func (f *Filter) onABI(i int, c Call) decision {
 }
 
 // tidy drops the rules that the base decides over, and puts that first which decides
-// over the others.
+// over the others. The rules are d's own, and change in place.
 func (d decision) tidy() decision {
-	if len(d.rules) == 0 {
-		return d
-	}
-	kept := make([]rule, 0, len(d.rules))
+	kept := d.rules[:0]
 	for _, r := range d.rules {
 		if r.apart || before(r.verdict, d.base) {
 			kept = append(kept, r)
 		}
+	}
+	d.rules = kept
+	if len(kept) < 2 {
+		return d
 	}
 	slices.SortStableFunc(kept, func(a, b rule) int {
 		switch {
@@ -169,7 +172,6 @@ func (d decision) tidy() decision {
 		}
 		return 0
 	})
-	d.rules = kept
 	return d
 }
 

@@ -306,6 +306,32 @@ func TestCloneFlags(t *testing.T) {
 	}
 }
 
+// tellingApart are values that the conditions on a number tell apart; nil where there
+// are none.
+func (f *Filter) tellingApart(d Data) []uint64 {
+	for i, a := range f.ABIs() {
+		if a.Arch != d.Arch || !f.owns(i, d.NR) {
+			continue
+		}
+		_, rules := f.At(i, d.NR)
+		if len(rules) == 0 {
+			return nil
+		}
+		values := []uint64{0, ^uint64(0), interesting[int(d.NR)%len(interesting)]}
+		for _, r := range rules {
+			for _, c := range r.Conds {
+				values = append(values, uint64(c.Mask), uint64(c.Mask&-c.Mask), uint64(^c.Mask), uint64(c.Mask)<<32)
+				for _, v := range c.Values {
+					values = append(values, uint64(v), uint64(v)+1, uint64(v)|1<<32, uint64(v)<<32)
+				}
+			}
+		}
+		slices.Sort(values)
+		return slices.Compact(values)
+	}
+	return nil
+}
+
 // random reads numbers from bytes; behind them all are zero.
 type random struct{ b []byte }
 
@@ -408,28 +434,26 @@ func FuzzFilter(f *testing.F) {
 			archs = append(archs, a.Arch)
 		}
 		archs = append(archs, 0, uint32(r.next()))
-		// The program compares numbers to find the interval, and values of arguments.
-		numbers, values := []uint32{0, newest, newest + 1, ^uint32(0)}, slices.Clone(interesting)
+		// The program compares numbers to find the interval.
+		numbers := []uint32{0, newest, newest + 1, ^uint32(0)}
 		for _, in := range p {
-			switch in.Code {
-			case opFrom:
-				numbers = append(numbers, in.K-1, in.K, in.K+1)
-			case opEqual, opBits:
-				values = append(values, uint64(in.K), uint64(in.K)<<32, uint64(in.K)+1, uint64(in.K)|1<<63)
+			if in.Code == opFrom {
+				numbers = append(numbers, in.K-1, in.K)
 			}
 		}
-		for i, nr := range numbers {
+		slices.Sort(numbers)
+		for i, nr := range slices.Compact(numbers) {
 			for _, arch := range archs {
 				d := Data{NR: nr, Arch: arch}
 				compare(t, goarch, filter, p, d)
-				if !filter.conditional(d) {
-					continue
-				}
+				values := filter.tellingApart(d)
 				for n, v := range values {
 					w := values[(n*5+i)%len(values)]
-					d.Args = [6]uint64{v, w, v, w, v, w}
+					d.Args = [6]uint64{v, v, v, w, v, v}
 					compare(t, goarch, filter, p, d)
-					d.Args = [6]uint64{w, v, v, v, w, w}
+					d.Args = [6]uint64{v, w, v, v, w, w}
+					compare(t, goarch, filter, p, d)
+					d.Args = [6]uint64{w, v, w, v, w, w}
 					compare(t, goarch, filter, p, d)
 				}
 			}

@@ -134,7 +134,12 @@ type explainer struct {
 	denials  *seccomp.Denials
 	listener int
 	times    map[string]uint64 // how often each line was to be said
+	silent   bool              // there were more lines than are kept
 }
+
+// mostLines is how many lines are said at most. A process can give itself as many names
+// as it likes.
+const mostLines = 1000
 
 // run answers until no process is left under the filter.
 func (e *explainer) run() error {
@@ -184,15 +189,38 @@ func (e *explainer) answer(ask *notification) error {
 		to.errno = -int32(action & 0xffff)
 		what = action.ErrnoText()
 	}
-	who := nameOf(ask.pid)
+	who, pid := nameOf(ask.pid)
 	e.say(who + ": " + name + " → " + what + " by " + by)
-	if kills && ask.pid != 0 && e.ioctl(notifID, unsafe.Pointer(&ask.id)) == nil {
-		if err := unix.Kill(int(ask.pid), signalFor(ask.pid)); err != nil && err != unix.ESRCH {
-			return errors.New(who + " could not be killed: " + err.Error())
+	// Where the thread is still waiting, its number is still its own.
+	if kills = kills && ask.pid != 0 && e.ioctl(notifID, unsafe.Pointer(&ask.id)) == nil; kills {
+		if err := unix.Tgkill(pid, int(ask.pid), signalFor(ask.pid)); err != nil && err != unix.ESRCH {
+			return errors.New(who + " could not be killed: tgkill: " + err.Error())
 		}
 	}
 	if err := e.ioctl(notifSend, unsafe.Pointer(&to)); err != nil && err != unix.ENOENT {
 		return os.NewSyscallError("ioctl(SECCOMP_IOCTL_NOTIF_SEND)", err)
+	}
+	if kills {
+		return e.sureDead(who, pid, ask.pid)
+	}
+	return nil
+}
+
+// sureDead shows that a process which was killed is dead: by SIGSYS, unless another of its
+// threads has just begun to catch that.
+func (e *explainer) sureDead(who string, pid int, tid uint32) error {
+	for range 200 {
+		state := statusOf(strconv.FormatUint(uint64(tid), 10), "State:\t")
+		if state == "" || state[0] == 'Z' || state[0] == 'X' {
+			return nil
+		}
+		nap := unix.Timespec{Nsec: 1000000}
+		if err := unix.Nanosleep(&nap, nil); err != nil && err != unix.EINTR {
+			return os.NewSyscallError("nanosleep", err)
+		}
+	}
+	if err := unix.Tgkill(pid, int(tid), unix.SIGKILL); err != nil && err != unix.ESRCH {
+		return errors.New(who + " could not be killed: tgkill: " + err.Error())
 	}
 	return nil
 }
@@ -200,6 +228,13 @@ func (e *explainer) answer(ask *notification) error {
 // say says a line for the first time, for the second, the fourth and so on: a daemon
 // that tries without end must not fill the log.
 func (e *explainer) say(line string) {
+	if e.times[line] == 0 && len(e.times) == mostLines {
+		if !e.silent {
+			say("explain denials: there are more than " + strconv.Itoa(mostLines) + " different ones; others are denied without a word")
+		}
+		e.silent = true
+		return
+	}
 	e.times[line]++
 	n := e.times[line]
 	if n&(n-1) != 0 {
@@ -211,21 +246,22 @@ func (e *explainer) say(line string) {
 	say(line)
 }
 
-// nameOf is "named[812]", by the PID of the process.
-func nameOf(tid uint32) string {
+// nameOf is "named[812]", and the PID in it.
+func nameOf(tid uint32) (string, int) {
 	id := strconv.FormatUint(uint64(tid), 10)
 	if tid == 0 {
-		return "a process that cannot be seen from here"
+		return "a process that cannot be seen from here", 0
 	}
 	comm, err := os.ReadFile("/proc/" + id + "/comm")
 	name := strings.TrimSuffix(string(comm), "\n")
 	if err != nil || name == "" {
 		name = "?"
 	}
-	if pid := statusOf(id, "Tgid:\t"); pid != "" {
-		id = pid
+	pid, err := strconv.Atoi(statusOf(id, "Tgid:\t"))
+	if err != nil {
+		pid = int(tid)
 	}
-	return clean(name) + "[" + id + "]"
+	return clean(name) + "[" + strconv.Itoa(pid) + "]", pid
 }
 
 // clean keeps what a process calls itself on one line.

@@ -64,6 +64,11 @@ func launch(args []string) int {
 	for i := range plan.Waived {
 		say("waived " + plan.Waived[i].Error())
 	}
+	for _, n := range plan.Notes {
+		if n.ID == "call-unknown" { // most likely a slip
+			say("note: " + n.Text)
+		}
+	}
 	sealed, err := plan.Apply(thread)
 	if err == nil {
 		err = sealed.Exec()

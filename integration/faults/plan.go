@@ -23,7 +23,7 @@ type Plan struct {
 	Append  bool // what the probe prints is in OUT
 }
 
-// Plans are the four of the matrix.
+// Plans are the five of the matrix.
 var Plans = []Plan{
 	{
 		Name:    "identity",
@@ -60,6 +60,15 @@ var Plans = []Plan{
 			"--protect-proc=invisible", "--proc-subset=pid", "--private-devices", "--private-network", "--private-ipc", "--protect-hostname=private:box",
 			"--tmpfs=/srv:size=1m,mode=0700", "--bind-read-only-paths=/etc:/mnt", "--bind-paths=DIR:/media", "--read-write-paths=/var", "--inaccessible-paths=/opt",
 			"--no-exec-paths=/var", "--exec-paths=-/var/lib", "--mount-flags=private", "--no-new-privs", "--user=nobody",
+		},
+	},
+	{
+		Name: "filter",
+		Options: []string{
+			"--user=nobody", "--caps=none", "--system-call-filter=@system-service", "--system-call-filter=~@resources chroot:EACCES", "--system-call-error-number=EPERM",
+			"--system-call-log=kexec_load", "--system-call-architectures=native", "--restrict-address-families=AF_UNIX AF_INET",
+			"--restrict-namespaces", "--restrict-realtime", "--restrict-suidsgid", "--lock-personality", "--memory-deny-write-execute",
+			"--protect-clock", "--protect-hostname",
 		},
 	},
 }
@@ -142,8 +151,8 @@ func reads(name, args string) bool {
 		return slices.ContainsFunc(list, func(s string) bool { return containsArg(args, s) })
 	}
 	switch name {
-	case "prctl": // 0x44 and 0x2a are PR_GET_MEMORY_MERGE and PR_GET_THP_DISABLE, which strace may not know
-		return has("PR_GET_", "PR_CAPBSET_READ", "PR_CAP_AMBIENT_IS_SET", "0x44 ", "0x2a ")
+	case "prctl": // 0x44, 0x42 and 0x2a are PR_GET_MEMORY_MERGE, PR_GET_MDWE and PR_GET_THP_DISABLE, which strace may not know
+		return has("PR_GET_", "PR_CAPBSET_READ", "PR_CAP_AMBIENT_IS_SET", "0x44 ", "0x42 ", "0x2a ")
 	case "fcntl":
 		return has("F_GETFD", "F_GETFL")
 	case "rt_sigaction":

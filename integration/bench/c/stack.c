@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -302,6 +303,8 @@ int main(int argc, char **argv)
 	start = now();
 	stack(native);
 	end = now();
+	if (personality(0xffffffff) != -1 || socket(AF_AX25, SOCK_DGRAM, 0) != -1 || errno != EAFNOSUPPORT)
+		die("the filters are not in force", EINVAL);
 
 	/* The same again, to count: files can still be made under the filters. */
 	filters = instructions = 0;

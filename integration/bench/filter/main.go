@@ -22,6 +22,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// nonce is the canary's: it need not be random here.
+const nonce = 1
+
 // A filter is the thread's that loads it: the one that ends the process.
 func init() { runtime.LockOSThread() }
 
@@ -51,6 +54,9 @@ func main() {
 		fatal(err)
 	}
 	end := time.Now()
+	if _, _, errno := unix.RawSyscall(unix.SYS_PRCTL, seccomp.CanaryOption, nonce, 0); errno != seccomp.CanaryErrno {
+		fatal(errors.New("the filter is not in force"))
+	}
 	fmt.Printf("total_ns %d\nbuild_ns %d\nload_ns %d\nfilters 1\ninstructions %d\n", end.Sub(start), built.Sub(start), end.Sub(built), len(p))
 }
 
@@ -121,7 +127,7 @@ func build(calls *policy.Calls, native bool) (seccomp.Program, error) {
 		return nil, err
 	}
 	arch, _ := seccomp.Native()
-	return seccomp.Canary{PRCTL: unix.SYS_PRCTL, Arch: arch, Nonce: 1}.With(p)
+	return seccomp.Canary{PRCTL: unix.SYS_PRCTL, Arch: arch, Nonce: nonce}.With(p)
 }
 
 func load(p seccomp.Program) error {

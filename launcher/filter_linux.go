@@ -15,8 +15,7 @@ import (
 // directive needs one of hardrun's own.
 func (e *Env) readFilter(p *policy.Policy) {
 	if p.MemoryDenyWriteExecute.V {
-		_, _, errno := unix.RawSyscall6(unix.SYS_PRCTL, prGetMDWE, 0, 0, 0, 0, 0)
-		e.MDWE = errno == 0 // EINVAL before Linux 6.3
+		e.MDWE = knowsMDWE()
 	}
 	if p.ExplainDenials.V {
 		const newListener, waitKillableRecv = 1 << 3, 1 << 5 // the second one is of Linux 5.19
@@ -94,6 +93,18 @@ const (
 
 	refuseExecGain = 1 // PR_MDWE_REFUSE_EXEC_GAIN
 )
+
+// knowsMDWE tells whether the kernel has PR_SET_MDWE. One that does not answers EINVAL to
+// both options; one that does, to neither: to set nothing changes nothing, and is EPERM
+// where something is set. One answer alone does not decide that the filter stands in.
+func knowsMDWE() bool {
+	for _, option := range [...]uintptr{prGetMDWE, prSetMDWE} {
+		if _, _, errno := unix.RawSyscall6(unix.SYS_PRCTL, option, 0, 0, 0, 0, 0); errno != unix.EINVAL {
+			return true
+		}
+	}
+	return false
+}
 
 // Do adds the change. It cannot be undone, and outlives execve(2).
 func (*denyWriteExecute) Do(p *row.Program) {

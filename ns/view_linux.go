@@ -647,6 +647,8 @@ func (v *viewState) wanting(m *mountLine, view *View) string {
 		return "private"
 	case view.Flags == "slave" && m.shared:
 		return "slave"
+	case (view.Flags == "" || view.Flags == "shared") && !m.shared:
+		return "shared among the daemon's own"
 	case view.NoSUID && !m.has("nosuid"):
 		return "nosuid"
 	}

@@ -23,7 +23,9 @@ type Entry struct {
 // listed is a List with a verdict for each call.
 type listed struct {
 	List
-	calls [callCount]Verdict
+	calls  [callCount]Verdict
+	named  Set // what has an entry that was not removed
+	denied Set // what an entry forbids
 }
 
 // AddList adds a list. Default and the entries carry numbers of Sources, which Source
@@ -35,6 +37,12 @@ func (f *Filter) AddList(l *List) {
 	}
 	for _, e := range l.Calls {
 		on.calls[e.Call] = e.Verdict
+		if !l.Removed.Has(e.Call) {
+			on.named.Add(e.Call)
+		}
+		if !e.Verdict.Action.Passes() {
+			on.denied.Add(e.Call)
+		}
 	}
 	f.lists = append(f.lists, on)
 	f.unknown = over(f.unknown, l.Default)
@@ -82,16 +90,20 @@ func (f *Filter) multiplexed(mux Call, subs []multiplexedCall, mask uint32) deci
 	return d
 }
 
-// multiplexed is the verdict of a list on a call by way of its multiplexer.
+// multiplexed is the verdict of a list on a call by way of its multiplexer. In an allow
+// list what is said of one of the two alone holds; of both, and in a list of what is
+// forbidden, the more restrictive, and of equals that of the multiplexer, as libseccomp
+// has it.
 func (l *listed) multiplexed(mux, sub Call) Verdict {
 	a, b := l.calls[mux], l.calls[sub]
-	if l.AllowList && !l.Removed.Has(sub) {
-		if a.Action.severity() >= b.Action.severity() {
-			return a
-		}
+	switch {
+	case !l.AllowList:
+	case !l.named.Has(mux):
 		return b
+	case !l.denied.Has(sub):
+		return a
 	}
-	return over(a, b)
+	return over(b, a)
 }
 
 // multiplexedCall is what a number in the first argument of a multiplexer stands for.
@@ -103,16 +115,40 @@ type multiplexedCall struct {
 var (
 	// linux/net.h, SYS_SOCKET …
 	socketCalls = [...]multiplexedCall{
-		{1, callSocket}, {2, callBind}, {3, callConnect}, {4, callListen},
-		{5, callAccept}, {6, callGetsockname}, {7, callGetpeername}, {8, callSocketpair},
-		{9, callSend}, {10, callRecv}, {11, callSendto}, {12, callRecvfrom},
-		{13, callShutdown}, {14, callSetsockopt}, {15, callGetsockopt}, {16, callSendmsg},
-		{17, callRecvmsg}, {18, callAccept4}, {19, callRecvmmsg}, {20, callSendmmsg},
+		{1, callSocket},
+		{2, callBind},
+		{3, callConnect},
+		{4, callListen},
+		{5, callAccept},
+		{6, callGetsockname},
+		{7, callGetpeername},
+		{8, callSocketpair},
+		{9, callSend},
+		{10, callRecv},
+		{11, callSendto},
+		{12, callRecvfrom},
+		{13, callShutdown},
+		{14, callSetsockopt},
+		{15, callGetsockopt},
+		{16, callSendmsg},
+		{17, callRecvmsg},
+		{18, callAccept4},
+		{19, callRecvmmsg},
+		{20, callSendmmsg},
 	}
 	// linux/ipc.h, SEMOP …
 	ipcCalls = [...]multiplexedCall{
-		{1, callSemop}, {2, callSemget}, {3, callSemctl}, {4, callSemtimedop},
-		{11, callMsgsnd}, {12, callMsgrcv}, {13, callMsgget}, {14, callMsgctl},
-		{21, callShmat}, {22, callShmdt}, {23, callShmget}, {24, callShmctl},
+		{1, callSemop},
+		{2, callSemget},
+		{3, callSemctl},
+		{4, callSemtimedop},
+		{11, callMsgsnd},
+		{12, callMsgrcv},
+		{13, callMsgget},
+		{14, callMsgctl},
+		{21, callShmat},
+		{22, callShmdt},
+		{23, callShmget},
+		{24, callShmctl},
 	}
 )

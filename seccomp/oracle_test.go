@@ -3,10 +3,17 @@
 package seccomp
 
 import (
+	"bytes"
+	"fmt"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	libseccomp "github.com/seccomp/libseccomp-golang"
 )
 
 // Libseccomp's program decides as the directives do. It compares itself with Program
@@ -187,5 +194,67 @@ func TestRegions(t *testing.T) {
 	}
 	if got, err := regionsOf(many, Allow); err == nil {
 		t.Errorf("%d regions of conditions that depend on one another were not refused", len(got))
+	}
+}
+
+// `go generate` gives the checked-in tables, where libseccomp is the one that they were
+// made from. Another one must agree with them in what both know.
+func TestGenerated(t *testing.T) {
+	have, err := os.ReadFile("zcalls.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	major, minor, micro := libseccomp.GetLibraryVersion()
+	version := fmt.Sprintf("libseccomp %d.%d.%d", major, minor, micro)
+	first, _, _ := strings.Cut(string(have), "\n")
+	if strings.Contains(first, " from "+version+", ") {
+		out := filepath.Join(t.TempDir(), "zcalls.go")
+		if text, err := exec.Command("go", "run", "-tags", "libseccomp", "./gen", "-o", out).CombinedOutput(); err != nil {
+			t.Fatalf("gen: %v\n%s", err, text)
+		}
+		made, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(made, have) {
+			t.Error("zcalls.go is not what go generate makes")
+		}
+	} else {
+		t.Logf("this is %s, and the tables are %q: only names and numbers are compared", version, first)
+	}
+	same := 0
+	for _, tt := range []struct {
+		abi *ABI
+		lib libseccomp.ScmpArch
+	}{
+		{&abiX86_64, libseccomp.ArchAMD64},
+		{&abiX32, libseccomp.ArchX32},
+		{&abiX86, libseccomp.ArchX86},
+		{&abiARM64, libseccomp.ArchARM64},
+		{&abiARM, libseccomp.ArchARM},
+		{&abiRISCV64, libseccomp.ArchRISCV64},
+		{&abiPPC64LE, libseccomp.ArchPPC64LE},
+		{&abiS390X, libseccomp.ArchS390X},
+		{&abiS390, libseccomp.ArchS390},
+	} {
+		for n := range uint32(1024) {
+			for _, base := range []uint32{0, x32, 0xf0000} {
+				nr := base | n
+				if base == x32 != (tt.abi.bit != 0) {
+					continue
+				}
+				name, err := libseccomp.ScmpSyscall(int32(nr)).GetNameByArch(tt.lib)
+				c, ok := tt.abi.Call(nr)
+				if err != nil || !ok {
+					continue
+				}
+				if same++; c.String() != name {
+					t.Errorf("%s: number %#x is %s in the tables, and %s in libseccomp", tt.abi.Name, nr, c, name)
+				}
+			}
+		}
+	}
+	if same < 3000 {
+		t.Errorf("only %d numbers are in both", same)
 	}
 }

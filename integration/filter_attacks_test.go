@@ -122,6 +122,28 @@ func TestA30TerminalUnderAFilter(t *testing.T) {
 	}
 }
 
+// TIOCLINUX is there on a virtual console alone. To one that is not its own terminal a
+// daemon comes by CAP_SYS_ADMIN; 6 asks for the shift keys, and changes nothing.
+func TestA30VirtualConsole(t *testing.T) {
+	t.Parallel()
+	requireRoot(t)
+	const console = "/dev/tty1"
+	victim, _ := requireVictims(t)
+	word := chainOf(t, by64, "ioctl 0 0x541c *4:6")
+	ask := func(prefix ...string) string {
+		dir := directory(t, 0o777)
+		_, wait := onTerminal(t, `dir=$1; shift; "$@" <`+console+` >$dir/answer`, slices.Concat([]string{dir}, prefix, []string{victim, word})...)
+		wait()
+		return answerName(strings.TrimSpace(read(t, dir+"/answer")))
+	}
+	if !exists(console) || ask() != ok {
+		t.Skip("needs a virtual console (CONFIG_VT)")
+	}
+	user := opt("--user=nobody", "--caps=sys_admin", "--keep-tty")
+	equal(t, "without a filter", ask(under(user...)...), ok)
+	equal(t, "with one", ask(under(append(user, "--system-call-filter=~@clock")...)...), "EPERM")
+}
+
 // An argument whose upper half the kernel does not look at is compared by its lower
 // half. A filter that compares all of it is passed: here a filter of the test's own is.
 func TestA31UpperHalfOfArguments(t *testing.T) {

@@ -1,4 +1,5 @@
 # make            builds bin/hardrun, static; installs nothing
+# make libseccomp the same with --filter-backend=libseccomp, by gcc and glibc (libseccomp-dev, pkg-config)
 # make demo       named on port 53 without privilege, step by step (root, Debian: installs what it needs, and says so)
 # make test       all tests (root: all of them; else what can run, and what could not is listed)
 # make test-faults every system call of five launches made to fail and to lie (root, a quarter of an hour)
@@ -19,7 +20,7 @@ OUT     ?= bin/hardrun
 LDFLAGS := $(STRIP) -linkmode external -extldflags "-static" -X main.Version=$(VERSION)
 FUZZTIME ?= 20s
 
-.PHONY: all build demo test test-faults lint fuzz bench generate install clean setup
+.PHONY: all build libseccomp demo test test-faults lint fuzz bench generate install clean setup
 
 all: build
 
@@ -27,6 +28,10 @@ build:
 	@echo "building $(OUT), static, with $(CC_USED)$(if $(MUSL),, (musl-gcc is not here: static glibc starts 0.5 ms slower))"
 	@mkdir -p $(dir $(OUT))
 	CC=$(CC_USED) CGO_ENABLED=1 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(OUT) ./cmd/hardrun
+
+# Distributions have libseccomp for their own C library alone.
+libseccomp:
+	@$(MAKE) --no-print-directory build TAGS=$(TAGS),libseccomp CC_USED=$(if $(filter default,$(origin CC)),gcc,$(CC))
 
 setup:
 	@sh integration/setup.sh $(SETUP)

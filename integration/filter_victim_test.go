@@ -155,6 +155,8 @@ static void chain(const char *p)
 		last = way == 32 ? int80(nr, args) : sys64(nr, args);
 		if (forks && !last)
 			own(OWN(231, 252), 0, 0, 0, 0);
+		if (forks && (long)last > 0)
+			own(OWN(61, 114), -1, 0, 0x40000000 /* __WALL */, 0);
 		number(last);
 		print(" ");
 		if (*p)

@@ -17,14 +17,24 @@ out=$(go tool gofumpt -l .) || finding "gofumpt failed"
 if [ -n "$out" ]; then
 	finding "not gofumpt-clean:" "$out"
 fi
+# Twice, where it can be: files with the tag libseccomp take the place of others.
+tagged=
+if pkg-config --exists libseccomp 2>/dev/null; then
+	tagged=libseccomp
+else
+	echo "NOT CHECKED: files with the tag libseccomp, as libseccomp-dev and pkg-config are not here"
+fi
 echo "== go vet"
 go vet ./... || finding "go vet"
+[ -z "$tagged" ] || go vet -tags "$tagged" ./... || finding "go vet -tags $tagged"
 echo "== staticcheck"
 go tool staticcheck ./... || finding "staticcheck"
+[ -z "$tagged" ] || go tool staticcheck -tags "$tagged" ./... || finding "staticcheck -tags $tagged"
 echo "== errcheck"
 # A refusal is an error that is kept in the plan, and handed back only to be annotated.
 printf '%s\n' '(*github.com/hardrun/hardrun/launcher.compiler).refuse' >"$work/exclude"
 go tool errcheck -exclude "$work/exclude" ./... || finding "errcheck"
+[ -z "$tagged" ] || go tool errcheck -tags "$tagged" -exclude "$work/exclude" ./... || finding "errcheck -tags $tagged"
 
 # What must not be in the project: left-over work, and other people's names for it.
 echo "== words"

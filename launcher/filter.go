@@ -91,7 +91,14 @@ func asksCalls(l *policy.List[policy.CallLine]) bool {
 	if len(l.Items) == 0 || !l.Items[0].V.Invert {
 		return len(l.Items) > 0
 	}
-	return len(policy.MergeCalls(l.Items, false).Listed) > 0
+	words := false
+	for i := range l.Items {
+		if !l.Items[i].V.Invert { // it may take all of them away again
+			return len(policy.MergeCalls(l.Items, false).Listed) > 0
+		}
+		words = words || len(l.Items[i].V.Words) > 0
+	}
+	return words
 }
 
 // filter plans the filters of system calls, and what loading them needs:
@@ -154,7 +161,9 @@ func (c *compiler) own() {
 		step.Explain = &seccomp.Explain{Filter: f, Socket: c.env.Again.Socket, Killable: c.env.Killable}
 	}
 	c.add(StageSeccomp, step, spokesman.name, spokesman.from, ExitSeccomp)
-	c.filterNotes(f)
+	if c.env.For != "launch" { // a launch prints none of them
+		c.filterNotes(f)
+	}
 }
 
 // build makes the filter of the layers.
@@ -187,13 +196,19 @@ func (c *compiler) build(on []layer) *seccomp.Filter {
 // list adds SystemCallFilter=, or SystemCallLog= with the action Log: a log list without
 // "~" logs what it has, and lets the rest pass.
 func (c *compiler) list(f *seccomp.Filter, name string, calls *policy.Calls, negative seccomp.Action) {
-	numbers := map[policy.Origin]uint16{}
+	var lines []policy.Origin // those that have a number: base, base+1 …
+	base := uint16(0)
 	source := func(from policy.Origin) uint16 {
-		n, ok := numbers[from]
-		if !ok {
-			n = f.Source(seccomp.Source{Directive: name, Origin: from.String()})
-			numbers[from] = n
+		for i := range lines {
+			if lines[i] == from {
+				return base + uint16(i)
+			}
 		}
+		n := f.Source(seccomp.Source{Directive: name, Origin: from.String()})
+		if len(lines) == 0 {
+			base = n
+		}
+		lines = append(lines, from)
 		return n
 	}
 	logs := negative == seccomp.Log
@@ -202,7 +217,9 @@ func (c *compiler) list(f *seccomp.Filter, name string, calls *policy.Calls, neg
 		rest, listed = negative, seccomp.Allow
 	}
 	l := seccomp.List{AllowList: listed == seccomp.Allow, Default: seccomp.Verdict{Action: rest, By: source(calls.From)}}
-	for _, e := range calls.Listed {
+	l.Calls = make([]seccomp.Entry, 0, len(calls.Listed)+len(calls.Removed))
+	for i := range calls.Listed {
+		e := &calls.Listed[i]
 		v := seccomp.Verdict{Action: listed, By: source(e.From)}
 		if e.Has {
 			v.Action = e.Action

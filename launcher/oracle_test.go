@@ -171,12 +171,9 @@ func (c *filterContext) done() seccomp.Program {
 		c.t.Fatal(err)
 	}
 	file := os.NewFile(uintptr(fd), "filter")
-	defer file.Close()
-	if err := c.lib.ExportBPF(file); err != nil {
-		c.t.Fatal(err)
-	}
-	text, err := io.ReadAll(io.NewSectionReader(file, 0, 1<<20))
-	if err != nil {
+	err = c.lib.ExportBPF(file)
+	text, rerr := io.ReadAll(io.NewSectionReader(file, 0, 1<<20))
+	if err := errors.Join(err, rerr, file.Close()); err != nil {
 		c.t.Fatal(err)
 	}
 	p, err := seccomp.Parse(text)

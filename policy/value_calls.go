@@ -204,36 +204,50 @@ func MergeCalls(lines []Item[CallLine], defaults bool) *Calls {
 		return nil
 	}
 	c := &Calls{AllowList: !lines[0].V.Invert, From: lines[0].From}
-	m := merger{c: c, at: make([]int32, len(seccomp.Calls()))}
+	m := merger{c: c, at: make([]place, len(seccomp.Calls()))}
 	if c.AllowList && defaults {
-		m.word(&CallWord{Name: "@default"}, false, c.From)
+		m.word(&CallWord{Name: "@default"}, false, 0, c.From)
 	}
 	for i := range lines {
 		l := &lines[i]
 		for n := range l.V.Words {
-			m.word(&l.V.Words[n], l.V.Invert, l.From)
+			m.word(&l.V.Words[n], l.V.Invert, int32(i), l.From)
 		}
 	}
-	m.done()
+	m.done(lines)
 	return c
 }
 
-// merger holds where each call stands in the list: its place and one, negative for one
-// that was removed, 0 for none.
+// merger holds what became of each call.
 type merger struct {
-	c   *Calls
-	all []CallAction
-	at  []int32
+	c  *Calls
+	at []place
 }
 
-func (m *merger) word(w *CallWord, invert bool, from Origin) {
+// place is what the last line that named a call has made of it.
+type place struct {
+	action seccomp.Action
+	line   int32 // its place among the lines
+	state  placeState
+}
+
+type placeState uint8
+
+const (
+	notListed placeState = iota
+	isListed
+	hasAction
+	wasRemoved
+)
+
+func (m *merger) word(w *CallWord, invert bool, line int32, from Origin) {
 	if !strings.HasPrefix(w.Name, "@") {
 		call, ok := seccomp.ByName(w.Name)
 		if !ok {
 			m.c.Unknown = append(m.c.Unknown, Item[string]{w.Name, from})
 			return
 		}
-		m.call(call, w, invert, true, from)
+		m.call(call, w, invert, true, line)
 		return
 	}
 	g, ok := seccomp.GroupByName(w.Name)
@@ -242,35 +256,51 @@ func (m *merger) word(w *CallWord, invert bool, from Origin) {
 		return
 	}
 	m.c.Groups = m.c.Groups || invert
-	g.Set.Each(func(call seccomp.Call) { m.call(call, w, invert, w.Name == "@io-uring", from) })
+	g.Set.Each(func(call seccomp.Call) { m.call(call, w, invert, w.Name == "@io-uring", line) })
 }
 
-func (m *merger) call(call seccomp.Call, w *CallWord, invert, named bool, from Origin) {
+func (m *merger) call(call seccomp.Call, w *CallWord, invert, named bool, line int32) {
 	if named && !invert {
 		m.c.Named.Add(call)
 	} else if invert {
 		m.c.Named.Remove(call)
 	}
-	listed := invert != m.c.AllowList || invert && m.c.AllowList && w.Has
-	if !listed && m.at[call] <= 0 {
-		return // nothing to take away
-	}
-	m.all = append(m.all, CallAction{call, w.Action, w.Has, from})
-	m.at[call] = int32(len(m.all))
-	if !listed {
-		m.at[call] = -m.at[call]
+	at := &m.at[call]
+	switch {
+	case invert && w.Has:
+		*at = place{w.Action, line, hasAction}
+	case invert != m.c.AllowList:
+		*at = place{0, line, isListed}
+	case at.state == isListed || at.state == hasAction:
+		*at = place{0, line, wasRemoved}
 	}
 }
 
-func (m *merger) done() {
-	for i := range m.all {
-		switch m.at[m.all[i].Call] {
-		case int32(i + 1):
-			m.c.Listed = append(m.c.Listed, m.all[i])
-		case -int32(i + 1):
-			if m.c.AllowList {
-				m.c.Removed = append(m.c.Removed, m.all[i])
-			}
+// done writes the lists, in the order of the calls.
+func (m *merger) done(lines []Item[CallLine]) {
+	var n [2]int
+	for i := range m.at {
+		switch m.at[i].state {
+		case isListed, hasAction:
+			n[0]++
+		case wasRemoved:
+			n[1]++
+		}
+	}
+	m.c.Listed = make([]CallAction, 0, n[0])
+	if m.c.AllowList && n[1] > 0 {
+		m.c.Removed = make([]CallAction, 0, n[1])
+	}
+	for i := range m.at {
+		at := &m.at[i]
+		if at.state == notListed {
+			continue
+		}
+		a := CallAction{seccomp.Call(i), at.action, at.state == hasAction, lines[at.line].From}
+		if at.state != wasRemoved {
+			m.c.Listed = append(m.c.Listed, a)
+		} else if m.c.AllowList {
+			m.c.Removed = append(m.c.Removed, a)
 		}
 	}
 }

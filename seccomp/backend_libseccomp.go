@@ -209,7 +209,17 @@ func (c *Cond) under(known *bits) (always, never bool) {
 
 // generate makes the code of a part.
 func (p *part) generate() (Program, error) {
-	rest, err := scmpAction(p.others)
+	standIn := Action(0)
+	scmp := func(a Action) (libseccomp.ScmpAction, error) {
+		if a != lastErrno {
+			return scmpAction(a)
+		}
+		if standIn == 0 {
+			standIn = p.unused()
+		}
+		return scmpAction(standIn)
+	}
+	rest, err := scmp(p.others)
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +237,7 @@ func (p *part) generate() (Program, error) {
 			if r.action == p.others {
 				continue // libseccomp refuses what its default does anyway
 			}
-			action, err := scmpAction(r.action)
+			action, err := scmp(r.action)
 			if err != nil {
 				return nil, err
 			}
@@ -251,7 +261,37 @@ func (p *part) generate() (Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range code {
+		if standIn != 0 && code[i] == (Instruction{Code: opReturn, K: uint32(standIn)}) {
+			code[i].K = uint32(lastErrno)
+		}
+	}
 	return bodyOf(code)
+}
+
+// lastErrno is an action that the kernel has, and libseccomp does not take: another one
+// stands for it until the program is made.
+const lastErrno = Errno | 4095
+
+// unused is an error that nothing in the part is answered by.
+func (p *part) unused() Action {
+	var used [4095]bool
+	mark := func(a Action) {
+		if a.Denies() && a < lastErrno {
+			used[a&^actionMask] = true
+		}
+	}
+	mark(p.others)
+	for _, c := range p.calls {
+		for _, r := range c.regions {
+			mark(r.action)
+		}
+	}
+	for n := len(used) - 1; ; n-- { // there are fewer calls than errors
+		if !used[n] {
+			return Errno | Action(n)
+		}
+	}
 }
 
 // scmpAction is an action in libseccomp's words.

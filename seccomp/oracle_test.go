@@ -19,7 +19,19 @@ import (
 // Libseccomp's program decides as the directives do. It compares itself with Program
 // before it is handed out; this is the comparison with Decide, which reads no program.
 func TestLibseccompIsDecide(t *testing.T) {
-	for _, tt := range someFilters {
+	filters := append(slices.Clone(someFilters), struct {
+		name string
+		make func(t testing.TB, goarch string) *Filter
+	}{"the last errors", func(t testing.TB, goarch string) *Filter {
+		f := New(Machine(goarch))
+		by := f.Source(Source{})
+		f.AddList(&List{Default: Verdict{Errno | 4095, by}, AllowList: true, Calls: []Entry{
+			{callOpenat, Verdict{Errno | 4094, by}}, {callMmap, Verdict{Errno | 4093, by}}, {callExecve, Verdict{Allow, by}},
+		}})
+		f.LockPersonality(by, 0)
+		return f
+	}})
+	for _, tt := range filters {
 		for _, goarch := range everyMachine {
 			t.Run(tt.name+"/"+goarch, func(t *testing.T) {
 				f := tt.make(t, goarch)

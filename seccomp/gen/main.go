@@ -347,7 +347,7 @@ func errnos(b *bytes.Buffer) error {
 		return fmt.Errorf("only %d errors", len(numbers))
 	}
 	// Of two names of a number the one that errno(3) explains comes first.
-	second := []string{"EWOULDBLOCK", "EDEADLOCK", "ENOTSUP"}
+	second := []string{"EWOULDBLOCK", "EDEADLOCK", "ENOTSUP", "EFSCORRUPTED", "EFSBADCRC"}
 	names := slices.SortedFunc(maps.Keys(numbers), func(x, y string) int {
 		if numbers[x] != numbers[y] {
 			return int(numbers[x]) - int(numbers[y])

@@ -195,6 +195,11 @@ func TestA59X32(t *testing.T) {
 	for option, want := range map[string]string{"--system-call-filter=~getppid:EXFULL": "EXFULL", "--system-call-filter=~getppid": sigsys} {
 		equals(t, option, chains(t, slices.Concat(kernel, under(option)), victim, words), []string{want, want})
 	}
+	// 514 is the ioctl of x32, and 16 that of x86-64, which kernels before 5.4 took with
+	// the bit as well.
+	ioctls := []string{"64 16 -1 0x5413 0", "x32 514 -1 0x5413 0", "x32 16 -1 0x5413 0"}
+	equals(t, "ioctl, without", chains(t, kernel, victim, ioctls), []string{"EBADF", ok, ok})
+	equals(t, "ioctl", chains(t, slices.Concat(kernel, under("--system-call-filter=~ioctl:EXFULL")), victim, ioctls), slices.Repeat([]string{"EXFULL"}, 3))
 	// Every number: 57, 61, 1 and 231 are allowed, and 520, which is the execve of x32.
 	for nr, got := range chains(t, slices.Concat(kernel, onlyVictims()), victim, sweep(byX32)) {
 		want := "EXFULL"
@@ -304,6 +309,17 @@ func TestA62EveryThread(t *testing.T) {
 	} {
 		r := runs(t, c.argv...)
 		equal(t, name, r.stdout, c.want)
+	}
+	// Killed is the whole process, not the thread that asked.
+	equal(t, "alive", runs(t, append(under(), threads, "main", "lives")...).stdout, "0\n0\nalive\n")
+	for _, option := range []string{"--system-call-filter=~getppid", "--system-call-filter=~getppid:kill", "--system-call-filter=@system-service", "--system-call-architectures=native"} {
+		r := runs(t, append(under(option), threads, "main", "lives")...)
+		if strings.Contains(option, "getppid") {
+			equal(t, option, r.signal, syscall.SIGSYS)
+			equal(t, option, r.stdout, "")
+			continue
+		}
+		equal(t, option, r.stdout, "0\n0\nalive\n")
 	}
 	for _, options := range [][]string{nil, {"--user=nobody"}, {"--no-new-privileges"}, {"--private-pids"}, {"--init"}} {
 		s := runs(t, append(under(append(options, "--system-call-filter=~getppid:EXFULL")...), probe)...).state(t)

@@ -162,8 +162,9 @@ int main(int argc, char **argv)
 }
 `
 
-// threadsSource asks for its parent in the main thread, and in two others; given a
-// word, one of these has loaded a filter which forbids that, for itself alone.
+// threadsSource asks for its parent in two threads, and in the main one. Given a word,
+// one of the two has loaded a filter which forbids that, for itself alone; given two,
+// the main one just says that it is alive.
 const threadsSource = `
 #include <errno.h>
 #include <linux/filter.h>
@@ -196,13 +197,16 @@ int main(int argc, char **argv)
 {
 	pthread_t t;
 	(void)argv;
-	loads = argc > 1;
+	loads = argc == 2;
 	for (int i = 0; i < 2; i++) {
 		if (pthread_create(&t, 0, ask, i ? 0 : &loads))
 			return 70;
 		pthread_join(t, 0);
 	}
-	ask(0);
+	if (argc == 3)
+		puts("alive");
+	else
+		ask(0);
 	return 0;
 }
 `

@@ -150,6 +150,7 @@ func TestFilterImpliesNoNewPrivs(t *testing.T) {
 		{"a user, all of them allowed", []string{"User=www", "SystemCallFilter=read capget capset prctl"}, nil, ""},
 		{"a user, denied and let pass again", []string{"User=www", "SystemCallFilter=~capset acct", "SystemCallFilter=capset"}, nil, ""},
 		{"the user root", []string{"User=root", "SystemCallFilter=~capset"}, asRoot, ""},
+		{"the user root, of another", []string{"User=root", "SystemCallFilter=~capset"}, func(e *Env) { asRoot(e); e.UIDs = [3]uint32{1000, 1000, 1000} }, ""},
 		{"a user who keeps CAP_SYS_ADMIN", []string{"User=www", "AmbientCapabilities=CAP_SYS_ADMIN", "SystemCallFilter=~capset"}, nil, ""},
 		{"no is overruled", []string{"User=www", "NoNewPrivileges=no", "SystemCallFilter=~capset"}, nil, "SystemCallFilter= forbids capset and User= is set, where systemd implies it"},
 		{"no CAP_SYS_ADMIN, a list", []string{"SystemCallFilter=~acct"}, withoutAdmin, "SystemCallFilter= needs a filter, which is loaded without CAP_SYS_ADMIN"},

@@ -234,6 +234,7 @@ var filterLines = []struct {
 	{"no log is left", []string{"SystemCallLog=mount", "SystemCallLog="}, nil},
 	{"what is forbidden is not logged", []string{"SystemCallLog=uname acct mount", "SystemCallFilter=~uname:EPERM acct"}, all(each(x64, eperm, 63), each(x64, kill, 163), each(x64, logs, 165), each(x64, allow, 0))},
 	{"what is allowed is logged", []string{"SystemCallFilter=@system-service", "SystemCallLog=uname mount", "SystemCallErrorNumber=EPERM"}, all(each(x64, logs, 63), each(x64, eperm, 165), each(x64, allow, 0))},
+	{"a log of all but, and a deny list", []string{"SystemCallLog=~read", "SystemCallFilter=~acct read:EPERM"}, all(each(x64, logs, 1, 600, 400), each(x64, kill, 163), each(x64, eperm, 0), each(int80, logs, 600))},
 	{"the error is none of a log", []string{"SystemCallLog=mount", "SystemCallErrorNumber=EPERM"}, each(x64, logs, 165)},
 
 	// SystemCallArchitectures=.
@@ -397,7 +398,8 @@ var filterLines = []struct {
 	{"socketcall itself allowed", []string{"SystemCallFilter=socketcall"}, []call{int80(102, allow, 1), int80(102, allow, 3), int80(359, kill)}},
 	{"socketcall, the group", []string{"SystemCallFilter=@network-io"}, []call{int80(102, allow, 1), int80(102, allow, 20), int80(117, kill, 21)}},
 	{"socketcall, the group without one call", []string{"SystemCallFilter=@network-io", "SystemCallFilter=~connect"}, []call{int80(102, allow, 1), int80(102, kill, 3), int80(362, kill), x64(42, kill)}},
-	{"socketcall, the group with an error for one", []string{"SystemCallFilter=@network-io", "SystemCallFilter=~connect:EACCES"}, []call{int80(362, eacces), x64(42, eacces), x64(41, allow), int80(102, allow, 1)}},
+	{"socketcall, the group with an error for one", []string{"SystemCallFilter=@network-io", "SystemCallFilter=~connect:EACCES"}, []call{int80(362, eacces), x64(42, eacces), x64(41, allow), int80(102, allow, 1), int80(102, eacces, 3)}},
+	{"socketcall, the group without itself", []string{"SystemCallFilter=@network-io", "SystemCallFilter=~socketcall"}, []call{int80(102, allow, 1), int80(102, allow, 3), int80(102, kill, 99), int80(359, allow)}},
 	{"ipc, one call denied", []string{"SystemCallFilter=~shmat"}, []call{x64(30, kill), int80(397, kill), int80(117, kill, 21), int80(117, kill, 0x10015), int80(117, kill, high|21), int80(117, allow, 23), int80(117, allow, 1)}},
 	{"ipc, one call allowed", []string{"SystemCallFilter=semget"}, []call{x64(64, allow), int80(393, allow), int80(117, allow, 2), int80(117, allow, 0x10002), int80(117, kill, 1), int80(117, kill, 21)}},
 	{"ipc is logged", []string{"SystemCallLog=msgsnd"}, []call{x64(69, logs), int80(117, logs, 11), int80(117, allow, 12)}},
@@ -412,7 +414,7 @@ var filterLines = []struct {
 	{"io_uring does not do what is denied", []string{"SystemCallFilter=~mount ptrace"}, each(x64, allow, 425, 426, 427)},
 	{"io_uring, and what is logged only", []string{"SystemCallFilter=~openat:log"}, all(each(x64, logs, 257), each(x64, allow, 425, 0))},
 	{"io_uring does what a group has", []string{"SystemCallFilter=~@network-io"}, each(x64, enosys, 425, 426, 427)},
-	{"io_uring is denied by name", []string{"SystemCallFilter=~connect io_uring_setup:EPERM"}, each(x64, eperm, 425)},
+	{"io_uring is denied by name", []string{"SystemCallFilter=~connect io_uring_setup:EPERM"}, all(each(x64, eperm, 425), each(x64, allow, 426, 427))},
 	{"io_uring is denied by a group", []string{"SystemCallFilter=~@aio openat", "SystemCallErrorNumber=EPERM"}, each(x64, eperm, 425, 426, 427, 206)},
 	{"io_uring is allowed by name in a deny list", []string{"SystemCallFilter=~openat connect", "SystemCallFilter=@io-uring"}, all(each(x64, kill, 257), each(x64, allow, 425, 426, 427))},
 	{"io_uring in an allow list's group", []string{"SystemCallFilter=@system-service"}, each(x64, allow, 425, 426, 427)},

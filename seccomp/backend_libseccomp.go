@@ -44,10 +44,13 @@ func (f *Filter) Libseccomp() (Program, error) {
 		}
 	}
 	got, err := f.join(parts)
+	if err == nil {
+		err = f.compare(parts, got, want)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("libseccomp: %w", err)
 	}
-	return got, f.compare(parts, got, want)
+	return got, nil
 }
 
 // part is the filter of one ABI.
@@ -417,7 +420,7 @@ func (f *Filter) compare(parts []part, got, want Program) error {
 			return err
 		}
 		if g != w {
-			return fmt.Errorf("libseccomp: number %#x of architecture %#x with arguments %#x: its program says %q, and %q is right", d.NR, d.Arch, d.Args, g, w)
+			return fmt.Errorf("number %#x of architecture %#x with arguments %#x: its program says %q, and %q is right", d.NR, d.Arch, d.Args, g, w)
 		}
 		return nil
 	}

@@ -258,6 +258,44 @@ func TestStack(t *testing.T) {
 	}
 }
 
+// The same where a verdict has conditions: it gives way to an equal one that was added
+// later, and takes the place of an earlier one.
+func TestStackUnderConditions(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		first       bool // the one with conditions is added first
+		other       Action
+		value, none Action // where the conditions hold, and where not
+	}{
+		{"first, a later error", true, Errno | 13, Errno | 13, Errno | 13},
+		{"last, an earlier error", false, Errno | 13, Errno | 1, Errno | 13},
+		{"first, a later kill", true, KillProcess, KillProcess, KillProcess},
+		{"last, an earlier kill", false, KillProcess, KillProcess, KillProcess},
+		{"first, a later log", true, Log, Errno | 1, Log},
+		{"last, an earlier log", false, Log, Errno | 1, Log},
+	} {
+		f := New(Machine("amd64"))
+		if tt.first {
+			f.LockPersonality(f.Source(Source{}), 0)
+		}
+		by := f.Source(Source{})
+		f.AddList(listOf(t, false, Verdict{Allow, by}, Verdict{tt.other, by}, "personality"))
+		if !tt.first {
+			f.LockPersonality(f.Source(Source{}), 0)
+		}
+		p := mustProgram(t, f)
+		for arg, want := range map[uint64]Action{8: tt.value, 0: tt.none} {
+			d := Data{NR: 135, Arch: ArchX86_64, Args: [6]uint64{arg}}
+			if got, err := p.Eval(d); err != nil || got != want {
+				t.Errorf("%s: personality(%d) is %v (%v), want %v", tt.name, arg, got, err, want)
+			}
+			if got := f.Decide(d).Action; got != want {
+				t.Errorf("%s: personality(%d) is decided as %v, want %v", tt.name, arg, got, want)
+			}
+		}
+	}
+}
+
 // A verdict says which directive it is of.
 func TestWho(t *testing.T) {
 	f := everything(t, "amd64")

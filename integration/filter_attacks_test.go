@@ -148,7 +148,6 @@ func TestA30VirtualConsole(t *testing.T) {
 // half. A filter that compares all of it is passed: here a filter of the test's own is.
 func TestA31UpperHalfOfArguments(t *testing.T) {
 	t.Parallel()
-	requireRoot(t)
 	victim, _ := requireVictims(t)
 	// Answers socket(2) of AF_UNIX by EXFULL, if the upper half is 0.
 	wide := seccomp.Program{
@@ -219,7 +218,6 @@ func onlyVictims() []string {
 // is getuid here, and socketcall there (elastic/ml-cpp #3080, morok #45).
 func TestA60I386(t *testing.T) {
 	t.Parallel()
-	requireRoot(t)
 	x8664, i386 := requireVictims(t)
 	if i386 == "" {
 		t.Skip("needs a kernel that runs i386 programs (CONFIG_IA32_EMULATION)")
@@ -332,7 +330,6 @@ func TestA62EveryThread(t *testing.T) {
 // containerd #9048). It is not implemented where it would be a way around a list.
 func TestA63IOUring(t *testing.T) {
 	t.Parallel()
-	requireRoot(t)
 	uring := helped(t, "uring", uringSource)
 	if got := alone(t, uring, "file", "/etc/hostname"); got != ok {
 		t.Skipf("needs io_uring (CONFIG_IO_URING, sysctl kernel.io_uring_disabled=0): %s", got)
@@ -429,7 +426,6 @@ func TestA65TracerChangesTheCall(t *testing.T) {
 // A name that nobody knows is refused where passing over it would forbid less.
 func TestA66UnknownNames(t *testing.T) {
 	t.Parallel()
-	requireRoot(t)
 	victim, _ := requireVictims(t)
 	words := []string{chainOf(t, by64, "getppid"), chainOf(t, by64, "umask 18")}
 	// Left out, as systemd leaves it, the line would be this one.

@@ -69,7 +69,6 @@ var loadingFilters = []struct{ option, names string }{
 // daemon is started, once or always.
 func TestFilterLoadingFails(t *testing.T) {
 	t.Parallel()
-	requireRoot(t)
 	strace := requireProgram(t, "strace", "strace")
 	inject := func(option, inject string) result {
 		return runs(t, append([]string{strace, "-qq", "-o", "/dev/null", "-e", "trace=seccomp", "-e", "inject=seccomp:" + inject, "--"}, append(under(option), probe)...)...)
@@ -184,7 +183,6 @@ func TestFilterWriteExecuteFails(t *testing.T) {
 // The plan says the length of the program that is loaded, but for its canary.
 func TestFilterIsThePlanned(t *testing.T) {
 	t.Parallel()
-	requireRoot(t)
 	r := run(t, append(append([]string{"plan", "--json"}, everyFilter...), "--", probe)...)
 	pl := decode[planned](t, r.stdout)
 	said := 0

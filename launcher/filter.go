@@ -125,6 +125,14 @@ func (c *compiler) own() {
 			return r.Directive == d.name+"=" && r.Exit == ExitSeccomp
 		})
 	})
+	on = slices.DeleteFunc(on, func(d layer) bool {
+		blind := d.name == "MemoryDenyWriteExecute" && !seccomp.SeesMmap(seccomp.Machine(c.env.GOARCH))
+		if blind {
+			c.refuse(d.name, d.from, ExitSeccomp, "a filter cannot see it on this architecture, and the kernel has no PR_SET_MDWE (Linux 6.3)")
+			c.last().Waivable = true
+		}
+		return blind
+	})
 	if len(on) == 0 {
 		return
 	}

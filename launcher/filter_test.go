@@ -372,3 +372,19 @@ func TestFilterBackend(t *testing.T) {
 		t.Errorf("refused %q, filters %q, want %q", refusalLines(pl), filters(pl), want)
 	}
 }
+
+// On s390x mmap(2) takes its arguments in memory: a filter would forbid nothing, and is
+// refused. A kernel that does it itself is enough.
+func TestFilterBlindToMemory(t *testing.T) {
+	for _, goarch := range []string{"s390x", "amd64", "arm64", "riscv64", "ppc64le"} {
+		for _, mdwe := range []bool{false, true} {
+			env := aRoot()
+			env.GOARCH, env.MDWE = goarch, mdwe
+			pl := Compile(aPolicy(t, "MemoryDenyWriteExecute=yes", "LockPersonality=yes"), env)
+			blind := goarch == "s390x" && !mdwe
+			if refused := len(pl.Refused) > 0; refused != blind || refused && (pl.Refused[0].Exit != 228 || pl.Refused[0].Directive != "MemoryDenyWriteExecute=") {
+				t.Errorf("%s, PR_SET_MDWE %v: refused %v", goarch, mdwe, pl.Refused)
+			}
+		}
+	}
+}

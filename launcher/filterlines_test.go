@@ -284,7 +284,7 @@ var filterLines = []struct {
 		x64(272, eperm, 0x8000000), x64(272, eperm, 0x10000000), x64(272, eperm, 0x20000000), x64(272, eperm, 0x40000000),
 		x64(272, eperm, high|0x10000000), x64(272, eperm, 0x10000400), x64(272, allow, 0x400), x64(272, allow, 0), x64(272, allow, high),
 		x64(56, allow, 17), x64(56, eperm, 0x10000011), x64(56, eperm, high|0x20011), x64(56, allow, high|17), x64(56, allow, 0x3d0f00), // a thread
-		x64(56, allow, 0x91), // of clone(2) 0x80 is a part of the signal, and no time namespace
+		x64(56, eperm, 0x91), // in clone(2) it is a part of a signal's number, and of none that there is
 		x64(57, allow), x64(58, allow),
 		x64(435, enosys), int80(435, enosys), x32(435, enosys),
 		x64(308, eperm, 3, 0), x64(308, eperm, 3, 0x40000000), x64(308, eperm, 3, 0x80), x64(308, eperm, 3, high), x64(308, eperm, 3, 0x1000),
@@ -317,7 +317,7 @@ var filterLines = []struct {
 	{"time stays", []string{"RestrictNamespaces=time"}, []call{x64(272, allow, 0x80), x64(272, eperm, 0x20000), x64(308, allow, 3, 0x80), x64(308, eperm, 3, 0x20000), x64(56, eperm, 0x20011)}},
 	{"time is closed", []string{"RestrictNamespaces=~time"}, []call{
 		x64(272, eperm, 0x80), x64(272, allow, 0x20000), x64(308, eperm, 3, 0x80), x64(308, eperm, 3, 0), x64(308, allow, 3, 0x20000),
-		x64(56, allow, 0x91), x64(56, allow, 0x20011), x64(435, enosys),
+		x64(56, eperm, 0x91), x64(56, allow, 0x20011), x64(435, enosys),
 	}},
 
 	// RestrictRealtime=.

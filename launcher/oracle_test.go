@@ -523,16 +523,13 @@ func (o *oracle) at(p *point) seccomp.Action {
 // asTaken is a call as the kernel takes it. What systemd compares is of the type int,
 // or unsigned int, or has flags in its lower half alone: socket(2), personality(2),
 // sched_setscheduler(2), setns(2). ipc(2) takes the lower 16 bits of its first
-// argument, and clone(2), whose lowest byte is a signal, no CLONE_NEWTIME (0x80).
+// argument.
 func (p point) asTaken() point {
 	for i := range p.Args {
 		p.Args[i] &= 0xffffffff
 	}
-	switch p.call {
-	case "ipc":
+	if p.call == "ipc" {
 		p.Args[0] &= 0xffff
-	case "clone":
-		p.Args[0] &^= 0x80
 	}
 	return p
 }

@@ -210,7 +210,7 @@ var sandboxTable = [...]Directive{
 		Name: "RestrictAddressFamilies", Section: "Service", Man: manExec,
 		Option: "restrict-address-families", Arg: "[~]FAMILY...|none",
 		Doc:   "Limit the kinds of sockets that the daemon can open.",
-		Notes: "Denies socket(2) by EAFNOSUPPORT. On 32-bit x86 socketcall(2) opens no socket at all with it, as the family cannot be seen there; systemd lets it open any. io_uring, which opens sockets without the call, is not there (ENOSYS) unless SystemCallFilter= names it. An unknown family is refused; systemd passes over its whole line.",
+		Notes: "Denies socket(2) by EAFNOSUPPORT. On 32-bit x86, and s390x, socketcall(2) opens no socket at all with it, as the family cannot be seen there; systemd lets it open any. io_uring, which opens sockets without the call, is not there (ENOSYS) unless SystemCallFilter= names it. An unknown family is refused; systemd passes over its whole line.",
 		Class: ClassFilter,
 		Value: &Value{List: true, field: familiesField(func(p *Policy) *Opt[Families] { return &p.RestrictAddressFamilies })},
 	},

@@ -68,9 +68,8 @@ func (f *Filter) RestrictNamespaces(by uint16, retain uint32) {
 	v := Verdict{Errno | eperm, by}
 	f.deny(callClone3, Verdict{Errno | enosys, by})
 	f.when(callUnshare, v, Cond{Arg: 0, Op: AnyBit, Mask: gone})
-	if flags := gone &^ NewTime; flags != 0 { // there it is a part of the signal's number: clone(2)
-		f.clone(v, Cond{Op: AnyBit, Mask: flags})
-	}
+	// In clone(2) NewTime is a part of the signal's number, of one that there is not.
+	f.clone(v, Cond{Op: AnyBit, Mask: gone})
 	if gone == Namespaces {
 		f.deny(callSetns, v)
 		return
@@ -167,6 +166,17 @@ func (f *Filter) MemoryDenyWriteExecute(by uint16) {
 	f.when(callShmat, v, Cond{Arg: 2, Op: AnyBit, Mask: shmExec})
 	// ipc(SHMAT, id, flags …), which systemd lets pass.
 	f.when(callIpc, v, Cond{Arg: 0, Op: In, Mask: 0xffff, Values: []uint32{21}}, Cond{Arg: 2, Op: AnyBit, Mask: shmExec})
+}
+
+// SeesMmap tells whether a filter can see what memory is asked for by every way into the
+// kernel: on s390x mmap(2) takes all of its arguments in memory, and there is no other.
+func SeesMmap(abis []*ABI) bool {
+	for _, a := range abis {
+		if a.Arch == ArchS390X || a.Arch == ArchS390 {
+			return false
+		}
+	}
+	return true
 }
 
 // packsMmap tells whether mmap(2) of an ABI takes one argument, a struct

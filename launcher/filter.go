@@ -111,7 +111,11 @@ func (c *compiler) filter() {
 	if v := c.p.MemoryDenyWriteExecute; v.V && c.env.MDWE {
 		c.add(StageProcess, &denyWriteExecute{}, "MemoryDenyWriteExecute", v.From, ExitSeccomp)
 	}
-	c.own()
+	if v := c.p.FilterBackend; v.V == "libseccomp" && !seccomp.HasLibseccomp {
+		c.refuse("X-Hardrun-FilterBackend", v.From, ExitSeccomp, "this build has no libseccomp")
+	} else {
+		c.own()
+	}
 	c.ready()
 	if c.filtered && !c.nnp {
 		c.note("nnp-advised", "the filter is loaded with CAP_SYS_ADMIN; NoNewPrivileges=yes would need none, and is advised")
@@ -138,12 +142,14 @@ func (c *compiler) own() {
 	}
 	f := c.build(on)
 	prog, err := f.Program()
+	by := ""
 	if err == nil && c.p.FilterBackend.V == "libseccomp" {
 		prog, err = f.Libseccomp()
 		if err != nil {
 			c.refuse("X-Hardrun-FilterBackend", c.p.FilterBackend.From, ExitSeccomp, err.Error())
 			return
 		}
+		by = " of libseccomp's"
 	}
 	if err != nil {
 		for _, d := range on {
@@ -162,7 +168,7 @@ func (c *compiler) own() {
 	for i, d := range on {
 		names[i] = d.name + "="
 	}
-	what := "filter of " + strconv.Itoa(len(prog)) + " instructions: " + strings.Join(names, ", ")
+	what := "filter of " + strconv.Itoa(len(prog)) + " instructions" + by + ": " + strings.Join(names, ", ")
 	c.plan.Filter, c.plan.Program = f, prog
 	step := &seccomp.Install{Program: prog, What: what}
 	if c.p.ExplainDenials.V {

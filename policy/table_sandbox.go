@@ -327,7 +327,7 @@ var sandboxTable = [...]Directive{
 		Doc:   "Limit the system calls that the daemon can make.",
 		Notes: "The first line decides whether it lists what is allowed or, with ~, what is not; later ones add or take away. An allow list has @default. In a ~ line a call can have an action of its own: NAME:ERRNO, NAME:kill, NAME:log. An unknown name is noted where the filter is stricter without it, refused in a ~ line. A filter without execve is refused. With a ~ list, calls that are newer than hardrun are not there (ENOSYS) where it names groups (--allow-new-calls), and io_uring is not there where it names a call that io_uring makes as well; a line without ~ that names @io-uring, or its calls, keeps it.",
 		Class: ClassFilter,
-		Value: &Value{List: true, field: &list[CallLine]{items: func(p *Policy) *List[CallLine] { return &p.SystemCallFilter }, parse: parseCallLines, text: callLineText}},
+		Value: &Value{List: true, Words: callGroups[:], field: &list[CallLine]{items: func(p *Policy) *List[CallLine] { return &p.SystemCallFilter }, parse: parseCallLines, text: callLineText}},
 	},
 	{
 		Name: "SystemCallErrorNumber", Section: "Service", Man: manExec,
@@ -350,6 +350,6 @@ var sandboxTable = [...]Directive{
 		Doc:   "Log these system calls.",
 		Notes: "By the audit log, or the kernel's where there is no auditd. An unknown name is refused.",
 		Class: ClassFilter,
-		Value: &Value{List: true, field: &list[CallLine]{items: func(p *Policy) *List[CallLine] { return &p.SystemCallLog }, parse: parseLogLines, text: callLineText}},
+		Value: &Value{List: true, Words: callGroups[:], field: &list[CallLine]{items: func(p *Policy) *List[CallLine] { return &p.SystemCallLog }, parse: parseLogLines, text: callLineText}},
 	},
 }

@@ -22,6 +22,14 @@ type CallWord struct {
 	Has    bool
 }
 
+// callGroups are the groups, for completion: a part of the table, which the linker makes.
+// A test holds them against package seccomp.
+var callGroups = [...]string{
+	"@aio", "@basic-io", "@chown", "@clock", "@cpu-emulation", "@debug", "@default", "@file-system", "@io-event", "@io-uring", "@ipc",
+	"@keyring", "@known", "@memlock", "@module", "@mount", "@network-io", "@obsolete", "@pkey", "@privileged", "@process", "@raw-io", "@reboot",
+	"@resources", "@sandbox", "@setuid", "@signal", "@swap", "@sync", "@system-service", "@timer",
+}
+
 // known tells whether the tables have the call or group.
 func (w *CallWord) known() bool {
 	if strings.HasPrefix(w.Name, "@") {

@@ -33,6 +33,13 @@ func (c Call) String() string {
 // Calls are the names of all calls that the tables know, sorted.
 func Calls() []string { return callNames[:] }
 
+// Newest is the highest number that the tables know, of those which are the same on
+// every architecture, and the name of its call.
+func Newest() (uint32, string) {
+	c, _ := abiX86_64.Call(newest)
+	return newest, c.String()
+}
+
 // Set is a set of calls.
 type Set [(callCount + 63) / 64]uint64
 

@@ -44,6 +44,7 @@ const (
 // launch what stands behind them, gets the descriptor by which the kernel asks about
 // each, answers as the filter would have, and ends with the last process under it.
 func explain(socket int) int {
+	unpin()
 	where := "stderr"
 	if in, err := parse(os.Args[1:], nil); err == nil && in.policy.Log.Set {
 		where = in.policy.Log.V

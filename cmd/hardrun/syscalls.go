@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hardrun/hardrun/policy"
 	"github.com/hardrun/hardrun/process"
 	"github.com/hardrun/hardrun/seccomp"
 )
@@ -23,7 +24,7 @@ var groupDocs = map[string]string{
 	"@io-uring":       "input and output past all other calls (hardrun's own group)",
 	"@ipc":            "pipes, System V IPC, message queues, memory of other processes",
 	"@keyring":        "the kernel's keyrings",
-	"@known":          "every call that systemd knew when its groups were read",
+	"@known":          "every call that systemd knows",
 	"@memlock":        "keep memory from being swapped out",
 	"@module":         "load and unload kernel modules",
 	"@mount":          "mount, unmount, change the root",
@@ -81,7 +82,9 @@ func groupsText() string {
 		g.Set.Each(func(seccomp.Call) { n++ })
 		b.WriteString(pad(name, 18) + pad(strconv.Itoa(n)+" calls", 12) + groupDocs[name] + "\n")
 	}
-	b.WriteString("\nhardrun syscalls @GROUP lists one, hardrun syscalls NAME tells where a call is.\n")
+	number, name := seccomp.Newest()
+	b.WriteString("\nhardrun syscalls @GROUP lists one, hardrun syscalls NAME tells where a call is. The groups are those of\nsystemd " +
+		policy.Reference + "; the newest call that is known is " + name + ", number " + strconv.FormatUint(uint64(number), 10) + ".\n")
 	return b.String()
 }
 

@@ -96,6 +96,7 @@ func filteredThreads(t *testing.T, pid int) {
 // answer.
 func TestFilterDaemons(t *testing.T) {
 	t.Parallel()
+	requireRoot(t)
 	for i := range services {
 		s := &services[i]
 		t.Run(s.program, func(t *testing.T) {
@@ -113,7 +114,6 @@ func TestFilterDaemons(t *testing.T) {
 	for _, s := range serving {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			requireRoot(t)
 			argv := append([]string{requireProgram(t, s.program, s.pkg)}, s.args...)
 			if s.source != "" {
 				dir := directory(t, 0o755)

@@ -183,6 +183,7 @@ func TestFilterWriteExecuteFails(t *testing.T) {
 // The plan says the length of the program that is loaded, but for its canary.
 func TestFilterIsThePlanned(t *testing.T) {
 	t.Parallel()
+	requireRoot(t)
 	r := run(t, append(append([]string{"plan", "--json"}, everyFilter...), "--", probe)...)
 	pl := decode[planned](t, r.stdout)
 	said := 0

@@ -95,7 +95,11 @@ type layout struct {
 	leaves    []leaf
 	intervals []interval
 	order     byteOrder
+	shared    label // of the search that x32's goes on with where both decide the same
 }
+
+// sharedLeaf stands for that search.
+const sharedLeaf = -1
 
 // plain is the leaf of a call whose arguments do not matter.
 func (l *layout) plain(action Action) int {
@@ -179,32 +183,53 @@ func (l *layout) goesOn(first uint32, action Action) bool {
 	return f.base == action && len(f.rules) == 0
 }
 
-// add lays out the numbers of the ABI at place i in f, from first on.
-func (l *layout) add(f *Filter, i int, first uint32) {
+// number is the leaf of a number of the ABI at place i.
+func (l *layout) number(f *Filter, i int, nr uint32) int {
+	if c, ok := f.abis[i].Call(nr); ok && !f.special.Has(c) {
+		return l.plain(f.total[c].Action)
+	}
+	return l.leafOf(f.decide(i, nr))
+}
+
+// add lays out the numbers of the ABI at place i in f.
+func (l *layout) add(f *Filter, i int) {
 	a := f.abis[i]
 	if f.closed>>i&1 == 1 {
-		l.from(first, l.leafOf(decision{base: f.shut}))
+		l.from(0, l.leafOf(decision{base: f.shut}))
 		return
 	}
-	end := first
+	end := uint32(0)
 	run := func(from, to uint32) { // one number after the other, and what is behind them
 		for nr := max(from, end); nr < to; nr++ {
-			c, ok := a.Call(nr)
-			switch {
-			case !ok || f.special.Has(c):
-				l.from(nr, l.leafOf(f.decide(i, nr)))
-			case !l.goesOn(nr, f.total[c].Action):
-				l.from(nr, l.plain(f.total[c].Action))
+			if c, ok := a.Call(nr); !ok || f.special.Has(c) || !l.goesOn(nr, f.total[c].Action) {
+				l.from(nr, l.number(f, i, nr))
 			}
 		}
-		l.from(to, l.leafOf(f.decide(i, to)))
+		l.from(to, l.number(f, i, to))
 		end = max(end, to)
 	}
-	run(first, first+newest+1)
+	run(0, newest+1)
 	for _, s := range a.table {
 		if to := s.first + uint32(len(s.calls)); to > end {
 			run(s.first, to)
 		}
+	}
+	l.from(^uint32(0), l.number(f, i, ^uint32(0))) // -1, which is no newer call: onNumber
+}
+
+// addX32 lays out x32's numbers without their bit, as far as they are decided on in
+// another way than x86-64's. x32 is at place i, x86-64 before it.
+func (l *layout) addX32(f *Filter, i int) {
+	bit, end := f.abis[i].bit, uint32(newest+1)
+	for _, s := range f.abis[i].table {
+		end = max(end, s.first&^bit+uint32(len(s.calls)))
+	}
+	for n := range end + 1 { // the last one stands for all behind it
+		at := l.number(f, i, bit|n)
+		if at == l.number(f, i-1, n) {
+			at = sharedLeaf
+		}
+		l.from(n, at)
 	}
 }
 
@@ -224,12 +249,11 @@ func (f *Filter) assemble() (Program, error) {
 			continue // as what is foreign
 		}
 		l := &layout{order: abi.bytes, leaves: make([]leaf, 0, 32), intervals: make([]interval, 0, 128)}
-		l.add(f, i, 0)
-		if i+1 < len(f.abis) && f.abis[i+1].bit != 0 {
-			l.add(f, i+1, f.abis[i+1].bit)
-		}
-		l.from(^uint32(0), l.leafOf(f.decide(i, ^uint32(0)))) // -1, which is no newer call: onNumber
+		l.add(f, i)
 		first := l.tree(a, 0, len(l.intervals))
+		if i+1 < len(f.abis) && f.abis[i+1].bit != 0 {
+			first = l.x32(a, f, i+1, first)
+		}
 		first = a.load(first, 0)
 		next = a.branch(opEqual, abi.Arch, first, next)
 	}
@@ -240,6 +264,20 @@ func (f *Filter) assemble() (Program, error) {
 		return nil, errors.New("the filter has more instructions than the kernel takes")
 	}
 	return p, p.Check()
+}
+
+// x32 puts x32's numbers, whose ABI is at place i, before the search among x86-64's. The
+// number is in the accumulator, and loses its bit.
+func (l *layout) x32(a *assembler, f *Filter, i int, native label) label {
+	bit := f.abis[i].bit
+	other := a.ret(f.shut.Action)
+	if f.closed>>i&1 == 0 {
+		l.shared, l.intervals = native, l.intervals[:0]
+		l.addX32(f, i)
+		other = a.and(l.tree(a, 0, len(l.intervals)), ^bit)
+	}
+	other = a.branch(opEqual, ^uint32(0), native, other) // -1 is not x32's: owns
+	return a.branch(opFrom, bit, other, native)
 }
 
 // load loads a word of struct seccomp_data and goes on at a label.
@@ -263,6 +301,9 @@ func (l *layout) tree(a *assembler, from, to int) label {
 
 // leaf is the code of a leaf. It is there once, but for the returns.
 func (l *layout) leaf(a *assembler, i int) label {
+	if i == sharedLeaf {
+		return l.shared
+	}
 	f := &l.leaves[i]
 	if len(f.rules) == 0 {
 		return a.ret(f.base)

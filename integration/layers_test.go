@@ -20,7 +20,7 @@ var layers = map[string][]string{
 	"seccomp":     {"row"},
 	"policy":      {"caps", "nearest", "ns", "process", "row", "seccomp"},
 	"launcher":    {"caps", "ns", "policy", "process", "row", "seccomp"},
-	"cmd/hardrun": {"caps", "launcher", "ns", "policy", "process", "row"},
+	"cmd/hardrun": {"caps", "launcher", "ns", "policy", "process", "row", "seccomp"},
 	"doc/man":     {"policy"},
 }
 

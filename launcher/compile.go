@@ -41,7 +41,8 @@ type compiler struct {
 	setCaps    bool // the three sets of capset(2) are set exactly
 	bits       caps.SecureBits
 	nnp        bool
-	impliedNNP string        // why no_new_privs is set though nobody wrote it
+	impliedNNP string // why no_new_privs is set though nobody wrote it
+	keepsTTY   bool
 	filtered   bool          // a filter is loaded
 	calls      *policy.Calls // SystemCallFilter=, merged; nil for none
 	userns     userNS
@@ -78,6 +79,7 @@ func Compile(asked *policy.Policy, env *Env) *Plan {
 	c.process()
 	c.limits()
 	c.filter()
+	c.keptTerminal()
 	c.credentials()
 	c.environment()
 	c.ending()
@@ -226,6 +228,17 @@ func (c *compiler) terminal() {
 		e := c.add(StageTerminal, process.GiveUpTerminal{}, "User", p.User.From, ExitStdin)
 		e.Because = "a daemon of another user could type into the shell that started it (TIOCSTI)"
 	case c.env.Terminal && c.dropped:
+		c.keepsTTY = true
+	}
+}
+
+// keptTerminal says what comes of a terminal that is kept.
+func (c *compiler) keptTerminal() {
+	switch {
+	case !c.keepsTTY:
+	case c.plan.Filter != nil:
+		c.note("keep-tty", "--keep-tty: the daemon shares a terminal with who started it; that it types there (TIOCSTI) is forbidden by the filter")
+	default:
 		c.note("keep-tty", "--keep-tty: the daemon shares a terminal with who started it, and can type there (TIOCSTI)")
 	}
 }

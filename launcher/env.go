@@ -67,7 +67,8 @@ type Env struct {
 	InUserNS    bool   // the user namespace is not the first one: devices cannot be made; filled only for a view
 	InChroot    bool   // the root of the process is no mount: hardrun was started in a chroot(2)
 	Proc        bool   // a verified /proc is there
-	Terminal    bool   // a controlling terminal is shared with who started hardrun, and TIOCSTI works
+	Shared      bool   // a controlling terminal is shared with who started hardrun
+	Terminal    bool   // and TIOCSTI works
 	Nodes       []Node // memory nodes; filled only when NUMAMask= or CPUAffinity=numa needs them
 	LSMs        LSM    // filled only when a label is asked for
 	GOOS        string
@@ -95,6 +96,7 @@ type Env struct {
 	Execve uint32
 
 	Killable    bool   // a call that is asked about waits for nothing but the answer; filled only for --explain-denials
+	OldFilters  bool   // Linux before 4.8, where ptrace(2) gets around a filter; filled only where one is needed
 	MDWE        bool   // this kernel has PR_SET_MDWE; filled only for MemoryDenyWriteExecute=
 	Personality uint32 // the execution domain that LockPersonality= leaves; filled only for it
 

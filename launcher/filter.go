@@ -162,6 +162,11 @@ func (c *compiler) own() {
 	if !c.startable(f, spokesman) {
 		return
 	}
+	if c.env.OldFilters && f.Decide(c.call("ptrace")).Action.Passes() {
+		c.refuse(spokesman.name, spokesman.from, ExitSeccomp, "on Linux before 4.8 ptrace(2) gets around a filter, and this one lets it pass")
+		c.last().Waivable = policy.Lookup(spokesman.name).Class.Waivable()
+		return
+	}
 	c.whyNoNewPrivs(spokesman)
 	c.filtered = true
 	names := make([]string, len(on))
@@ -184,7 +189,7 @@ func (c *compiler) own() {
 func (c *compiler) build(on []layer) *seccomp.Filter {
 	p := c.p
 	f := seccomp.New(seccomp.Machine(c.env.GOARCH))
-	if c.env.Terminal && c.dropped {
+	if c.env.Shared && c.dropped {
 		f.DenyTerminal(f.Source(seccomp.Source{Directive: "User", Origin: p.User.From.String()}))
 	}
 	calls := policy.MergeCalls(p.SystemCallFilter.Items, true)
@@ -282,6 +287,7 @@ func (c *compiler) rings(f *seccomp.Filter, on []layer, calls *policy.Calls) {
 		}
 		if avoids {
 			f.DenyIOUring(f.Source(seccomp.Source{Directive: d.name, Origin: from.String()}))
+			c.note("io-uring-denied", "io_uring is not there for the daemon (ENOSYS), as it would be a way around "+d.name+"=; a SystemCallFilter= line that names @io-uring keeps it")
 			return
 		}
 	}

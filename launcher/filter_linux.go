@@ -3,6 +3,8 @@ package launcher
 import (
 	"errors"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/hardrun/hardrun/policy"
 	"github.com/hardrun/hardrun/process"
@@ -26,7 +28,11 @@ func (e *Env) readFilter(p *policy.Policy) {
 		e.readPersonality(p)
 	}
 	if on := layers(p, e); len(on) > 0 {
-		if err := filterable(); err != nil {
+		err := filterable()
+		if err == nil {
+			e.OldFilters, err = oldFilters()
+		}
+		if err != nil {
 			for _, d := range on {
 				e.problem(d.name, d.from, ExitSeccomp, err)
 				e.Problems[len(e.Problems)-1].Waivable = policy.Lookup(d.name).Class.Waivable()
@@ -84,6 +90,27 @@ func filterable() error {
 		return errors.New("no filter can be loaded: seccomp(2) took a program that is nowhere")
 	}
 	return errors.New("no filter can be loaded: seccomp: " + errno.Error())
+}
+
+// oldFilters tells whether the kernel looks at a call before a tracer can change it
+// (CVE-2017-5206; Linux 4.8 looks afterwards).
+func oldFilters() (bool, error) {
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err != nil {
+		return false, os.NewSyscallError("uname", err)
+	}
+	release := unix.ByteSliceToString(uts.Release[:])
+	major, rest, _ := strings.Cut(release, ".")
+	end := 0
+	for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
+		end++
+	}
+	x, errX := strconv.Atoi(major)
+	y, errY := strconv.Atoi(rest[:end])
+	if errX != nil || errY != nil {
+		return false, errors.New("uname: a release that cannot be read: " + strconv.Quote(release))
+	}
+	return x < 4 || x == 4 && y < 8, nil
 }
 
 // prSetMDWE and prGetMDWE are of Linux 6.3, prctl(2).

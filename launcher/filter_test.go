@@ -307,6 +307,7 @@ func TestFilterNotes(t *testing.T) {
 	const (
 		needs  = "the loader of a dynamic program needs "
 		may    = ", which the filter forbids: /bin/daemon may not start"
+		gone   = "io_uring is not there for the daemon (ENOSYS), as it would be a way around "
 		around = "the filter lets io_uring pass, which is a way around what it says of "
 	)
 	for _, tt := range []struct {
@@ -332,6 +333,9 @@ func TestFilterNotes(t *testing.T) {
 		{"io_uring in the group, nothing taken away", []string{"SystemCallFilter=@system-service"}, nil, "io-uring", ""},
 		{"io_uring denied with what it does", []string{"SystemCallFilter=~connect"}, nil, "io-uring", ""},
 		{"io_uring denied by families", []string{"SystemCallFilter=@system-service", "RestrictAddressFamilies=AF_UNIX"}, nil, "io-uring", ""},
+		{"io_uring denied, and said so", []string{"SystemCallFilter=~connect"}, nil, "io-uring-denied", gone + "SystemCallFilter=; a SystemCallFilter= line that names @io-uring keeps it"},
+		{"io_uring denied by modes, and said so", []string{"RestrictSUIDSGID=yes"}, nil, "io-uring-denied", gone + "RestrictSUIDSGID=; a SystemCallFilter= line that names @io-uring keeps it"},
+		{"io_uring named, and not denied", []string{"RestrictSUIDSGID=yes", "SystemCallFilter=~acct", "SystemCallFilter=@io-uring"}, nil, "io-uring-denied", ""},
 		{"io_uring not in the list", []string{"SystemCallFilter=read"}, nil, "io-uring", ""},
 		{"what io_uring does not do", []string{"SystemCallFilter=~mount"}, nil, "io-uring", ""},
 
@@ -385,6 +389,50 @@ func TestFilterBlindToMemory(t *testing.T) {
 			if refused := len(pl.Refused) > 0; refused != blind || refused && (pl.Refused[0].Exit != 228 || pl.Refused[0].Directive != "MemoryDenyWriteExecute=") {
 				t.Errorf("%s, PR_SET_MDWE %v: refused %v", goarch, mdwe, pl.Refused)
 			}
+		}
+	}
+}
+
+// Before Linux 4.8 a tracer changes a call that the filter has seen already: only a
+// filter that forbids ptrace(2) is one (CVE-2017-5206).
+func TestFilterBeforePtrace(t *testing.T) {
+	for _, tt := range []struct {
+		line    string
+		refused bool
+	}{
+		{"SystemCallFilter=~acct", true},
+		{"RestrictRealtime=yes", true},
+		{"SystemCallFilter=@system-service", false}, // it does not have ptrace
+		{"SystemCallFilter=~ptrace:EPERM", false},
+		{"SystemCallFilter=~ptrace:log", true},
+	} {
+		env := aRoot()
+		pl := Compile(aPolicy(t, tt.line), env)
+		if len(pl.Refused) > 0 {
+			t.Errorf("%s, new kernel: refused %v", tt.line, pl.Refused)
+		}
+		env.OldFilters = true
+		pl = Compile(aPolicy(t, tt.line), env)
+		if (len(pl.Refused) > 0) != tt.refused || tt.refused && (pl.Refused[0].Exit != 228 || !strings.Contains(pl.Refused[0].Text, "ptrace") || len(filters(pl)) > 0) {
+			t.Errorf("%s, old kernel: refused %v, filters %v", tt.line, pl.Refused, filters(pl))
+		}
+	}
+}
+
+// A terminal that is kept: whether the daemon can type there is the filter's affair.
+func TestKeptTerminal(t *testing.T) {
+	for _, tt := range []struct {
+		set  []string
+		want []string
+	}{
+		{nil, []string{"--keep-tty: the daemon shares a terminal with who started it, and can type there (TIOCSTI)"}},
+		{[]string{"RestrictRealtime=yes"}, []string{"--keep-tty: the daemon shares a terminal with who started it; that it types there (TIOCSTI) is forbidden by the filter"}},
+	} {
+		env := aRoot()
+		env.Shared, env.Terminal = true, true
+		got := notes(Compile(aPolicy(t, append([]string{"User=www", "X-Hardrun-KeepTTY=yes"}, tt.set...)...), env), "keep-tty")
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%q: notes %q, want %q", tt.set, got, tt.want)
 		}
 	}
 }

@@ -478,11 +478,11 @@ func TestFilterLinesAround(t *testing.T) {
 			x64(9, allow, 0, 4096, 7), x64(10, allow, 0, 4096, 4), x64(163, kill),
 		}},
 		// CVE-2016-2568, CVE-2023-1523, and by the upper half CVE-2019-7303.
-		{"a terminal that is shared", []string{"User=www", "SystemCallFilter=~acct"}, func(e *Env) { e.Terminal = true }, []call{
+		{"a terminal that is shared", []string{"User=www", "SystemCallFilter=~acct"}, func(e *Env) { e.Shared = true }, []call{
 			x64(16, eperm, 0, 0x5412), x64(16, eperm, 0, 0x541c), x64(16, allow, 0, 0x5401), x64(16, eperm, 0, high|0x5412), int80(54, eperm, 0, 0x5412), x32(514, eperm, 0, 0x5412),
 		}},
 		{"a terminal that is not", []string{"User=www", "SystemCallFilter=~acct"}, nil, []call{x64(16, allow, 0, 0x5412)}},
-		{"a terminal, and the same user", []string{"SystemCallFilter=~acct"}, func(e *Env) { e.Terminal = true }, []call{x64(16, allow, 0, 0x5412)}},
+		{"a terminal, and the same user", []string{"SystemCallFilter=~acct"}, func(e *Env) { e.Shared = true }, []call{x64(16, allow, 0, 0x5412)}},
 	} {
 		env := aRoot()
 		if tt.env != nil {

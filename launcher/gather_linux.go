@@ -58,7 +58,8 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 	env.names(p)
 	env.files(p)
 	if p.User.Set {
-		env.Terminal = process.ControllingTerminal() && sticky(env.proc)
+		env.Shared = process.ControllingTerminal()
+		env.Terminal = env.Shared && sticky(env.proc)
 	}
 	if p.NoNewPrivileges.Set && p.NoNewPrivileges.V || p.SELinuxContext.Set || p.AppArmorProfile.Set || p.SmackProcessLabel.Set {
 		env.LSMs = listLSMs()

@@ -165,8 +165,10 @@ func TestExplainKilled(t *testing.T) {
 	t.Parallel()
 	requireRoot(t)
 	dir := directory(t, 0o777)
-	d := program{argv: []string{hardrun, "--explain-denials", "--system-call-filter=~chroot:EACCES", "--", "sh", "-c",
-		`echo $$ > ` + dir + `/ready; until [ -e ` + dir + `/go ]; do sleep 0.01; done; chroot / true 2> ` + dir + `/said; exit 5`}}.start(t)
+	d := program{argv: []string{
+		hardrun, "--explain-denials", "--system-call-filter=~chroot:EACCES", "--", "sh", "-c",
+		`echo $$ > ` + dir + `/ready; until [ -e ` + dir + `/go ]; do sleep 0.01; done; chroot / true 2> ` + dir + `/said; exit 5`,
+	}}.start(t)
 	eventually(t, "the daemon", func() bool { return exists(dir+"/ready") && read(t, dir+"/ready") != "" })
 	pid := strings.TrimSpace(read(t, dir+"/ready"))
 	for _, child := range children(t, d.cmd.Process.Pid) {

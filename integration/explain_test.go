@@ -302,6 +302,40 @@ func TestExplainRefused(t *testing.T) {
 	}
 }
 
+// Where a standard descriptor is closed, the kernel's own gets its number.
+func TestExplainClosed(t *testing.T) {
+	t.Parallel()
+	requireRoot(t)
+	for _, closed := range []string{"<&-", ">&-", "<&- >&-"} {
+		r := runs(t, "sh", "-c", `"$@" `+closed, "sh", hardrun, "--explain-denials", "--system-call-filter=~acct:ENOTTY", "--", "perl", "-e", "exit(syscall(163, 0) == -1 && $!{ENOTTY} ? 6 : 7)")
+		equal(t, closed+": status", r.code, 6)
+		equals(t, closed, explained(r.stderr), []string{"perl[N]: acct → ENOTTY by SystemCallFilter= --system-call-filter"})
+	}
+}
+
+// Beside a ready filter; where that would have to come first, it is refused.
+func TestExplainReady(t *testing.T) {
+	t.Parallel()
+	requireRoot(t)
+	file := directory(t, 0o755) + "/filter.bpf"
+	made := func(lines ...string) {
+		t.Helper()
+		r := run(t, append(append([]string{"plan", "--filter-out=" + file}, lines...), "--", "/bin/true")...)
+		equal(t, "plan", r.code, 0)
+	}
+	act := []string{"--explain-denials", "--seccomp-bpf=" + file, "--system-call-filter=~acct:ENOTTY seccomp", "--", "sh", "-c", "exit 4"}
+	made("--system-call-filter=~swapon")
+	refused(t, run(t, act...), 228, "--explain-denials", "loaded first")
+	act[2] = "--system-call-filter=~acct:ENOTTY"
+	act[6] = `perl -e "syscall(163, 0); syscall(167, 0, 0)"; exit 4`
+	r := run(t, act...)
+	equal(t, "status", r.code, 4)
+	equals(t, "told", explained(r.stderr), []string{"perl[N]: acct → ENOTTY by SystemCallFilter= --system-call-filter"})
+	if !strings.Contains(r.stderr, "Bad system call") {
+		t.Errorf("the ready filter did not kill: %q", r.stderr)
+	}
+}
+
 // A terminal's keys and a supervisor's signals reach the daemon as without.
 func TestExplainSignals(t *testing.T) {
 	t.Parallel()

@@ -42,6 +42,7 @@ type compiler struct {
 	bits       caps.SecureBits
 	nnp        bool
 	impliedNNP string // why no_new_privs is set though nobody wrote it
+	noRings    uint16 // who has io_uring denied, among the filter's sources
 	keepsTTY   bool
 	filtered   bool          // a filter is loaded
 	calls      *policy.Calls // SystemCallFilter=, merged; nil for none

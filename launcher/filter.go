@@ -34,7 +34,7 @@ func denied(names ...string) func(*seccomp.Filter, uint16) {
 
 // layers are those of the directives that need a filter, in the order in which
 // systemd loads its own: of two equal verdicts the later one's errno counts
-// (seccomp(2)). Without env it is those that may need one.
+// (seccomp(2)).
 func layers(p *policy.Policy, env *Env) []layer {
 	var on []layer
 	families, retain := p.RestrictAddressFamilies.V, p.RestrictNamespaces.V
@@ -46,7 +46,7 @@ func layers(p *policy.Policy, env *Env) []layer {
 		{p.RestrictAddressFamilies.Set && (families.Allow || len(families.Listed) > 0), layer{"RestrictAddressFamilies", p.RestrictAddressFamilies.From, func(f *seccomp.Filter, by uint16) {
 			f.RestrictAddressFamilies(by, families.Allow, families.Listed)
 		}}},
-		{p.MemoryDenyWriteExecute.V && (env == nil || !env.MDWE), layer{"MemoryDenyWriteExecute", p.MemoryDenyWriteExecute.From, (*seccomp.Filter).MemoryDenyWriteExecute}},
+		{p.MemoryDenyWriteExecute.V && !env.MDWE, layer{"MemoryDenyWriteExecute", p.MemoryDenyWriteExecute.From, (*seccomp.Filter).MemoryDenyWriteExecute}},
 		{p.RestrictRealtime.V, layer{"RestrictRealtime", p.RestrictRealtime.From, (*seccomp.Filter).RestrictRealtime}},
 		{p.RestrictSUIDSGID.V, layer{"RestrictSUIDSGID", p.RestrictSUIDSGID.From, (*seccomp.Filter).RestrictSUIDSGID}},
 		{p.RestrictNamespaces.Set && retain != seccomp.Namespaces, layer{"RestrictNamespaces", p.RestrictNamespaces.From, func(f *seccomp.Filter, by uint16) {
@@ -286,8 +286,8 @@ func (c *compiler) rings(f *seccomp.Filter, on []layer, calls *policy.Calls) {
 			}
 		}
 		if avoids {
-			f.DenyIOUring(f.Source(seccomp.Source{Directive: d.name, Origin: from.String()}))
-			c.note("io-uring-denied", "io_uring is not there for the daemon (ENOSYS), as it would be a way around "+d.name+"=; a SystemCallFilter= line that names @io-uring keeps it")
+			c.noRings = f.Source(seccomp.Source{Directive: d.name, Origin: from.String()})
+			f.DenyIOUring(c.noRings)
 			return
 		}
 	}
@@ -332,11 +332,11 @@ func (c *compiler) whyNoNewPrivs(by layer) {
 	if c.nnp {
 		return
 	}
-	why := ""
+	why, from := "", by.from
 	if !c.hasAdmin() {
 		why = by.name + "= needs a filter, which is loaded without CAP_SYS_ADMIN"
 	} else if name := c.forbidsDrop(); name != "" {
-		why = "SystemCallFilter= forbids " + name + " and User= is set, where systemd implies it"
+		why, from = "SystemCallFilter= forbids "+name+" and User= is set, where systemd implies it", first(&c.p.SystemCallFilter)
 	}
 	if why == "" {
 		return
@@ -346,7 +346,7 @@ func (c *compiler) whyNoNewPrivs(by layer) {
 	if c.p.NoNewPrivileges.Set {
 		c.note("nnp-implied", "NoNewPrivileges=no does not hold: "+why)
 	}
-	c.implyNoNewPrivs(by.from, why)
+	c.implyNoNewPrivs(from, why)
 }
 
 // forbidsDrop is the first of the calls that give up privileges which SystemCallFilter=
@@ -380,7 +380,10 @@ func (c *compiler) filterNotes(f *seccomp.Filter) {
 			c.note("loader", "the loader of a dynamic program needs "+strings.Join(missing, ", ")+", which the filter forbids: "+c.env.Command.Path+" may not start")
 		}
 	}
-	if !passes("io_uring_setup") {
+	if v := f.Decide(c.call("io_uring_setup")); !v.Action.Passes() {
+		if v.By == c.noRings && v.By != 0 {
+			c.note("io-uring-denied", "io_uring is not there for the daemon (ENOSYS), as it would be a way around "+f.Sources[v.By].Directive+"=; a SystemCallFilter= line that names @io-uring keeps it")
+		}
 		return
 	}
 	var around []string
@@ -454,6 +457,10 @@ func (c *compiler) ready() {
 	}
 	if !c.lets(env.Filter) {
 		c.refuse(name, from, ExitSeccomp, "neither this filter nor that of the directives lets the other one be loaded: one of them has to allow seccomp and prctl")
+		return
+	}
+	if v := p.ExplainDenials; v.V {
+		c.refuse("X-Hardrun-ExplainDenials", v.From, ExitSeccomp, "the filter of --seccomp-bpf has to be loaded first, and could forbid what explaining takes")
 		return
 	}
 	n := len(c.plan.Entries)

@@ -9,7 +9,6 @@ import (
 const (
 	opLoad   = classLD | modeABS
 	opEqual  = classJMP | 0x10
-	opAbove  = classJMP | 0x20 // greater
 	opFrom   = classJMP | 0x30 // greater or equal
 	opBits   = classJMP | 0x40 // any bit
 	opJump   = classJMP

@@ -194,14 +194,6 @@ func TestDenyNothing(t *testing.T) {
 			t.Errorf("%q: Decide gives %v, want kill process", goarch, got)
 		}
 	}
-	f := New(Machine("amd64"))
-	if !f.Empty() {
-		t.Error("a new filter is not empty")
-	}
-	f.Source(Source{Directive: "ProtectClock"})
-	if f.Empty() {
-		t.Error("a filter with a source is empty")
-	}
 }
 
 // Two filters in a stack, each with its canary: each canary is answered, and the

@@ -11,7 +11,7 @@ import (
 // of all directives, and of equals that of the directive which is added last.
 //
 //	f := seccomp.New(seccomp.Machine("amd64"))
-//	f.DenyGroup(seccomp.Source{Directive: "ProtectClock"}, "@clock")
+//	f.RestrictNamespaces(f.Source(seccomp.Source{Directive: "RestrictNamespaces"}), 0)
 //	prog, err := f.Program()
 type Filter struct {
 	Sources []Source // of the verdicts; the first one is nobody's
@@ -43,9 +43,6 @@ func New(abis []*ABI) *Filter {
 	f.unknown, f.newer, f.shut = allow, allow, Verdict{Action: KillProcess}
 	return f
 }
-
-// Empty tells whether nothing was asked for: a program would let all pass.
-func (f *Filter) Empty() bool { return len(f.Sources) == 1 }
 
 // Source gives a number to what asks for verdicts. Sources are to be added in the
 // order in which systemd loads its filters: of two equal actions the later one's data

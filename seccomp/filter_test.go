@@ -78,7 +78,7 @@ var someFilters = []struct {
 	{"all calls, each with an error of its own", func(t testing.TB, goarch string) *Filter {
 		f := New(Machine(goarch))
 		by := f.Source(Source{})
-		l := &List{Default: Verdict{Allow, by}, Groups: true}
+		l := &List{Default: Verdict{Allow, by}}
 		for c := range Call(callCount) {
 			l.Calls = append(l.Calls, Entry{c, Verdict{Errno | Action(c+1), by}})
 		}

@@ -9,7 +9,6 @@ import "slices"
 type List struct {
 	AllowList bool    // what is not listed is forbidden: the first line had no "~"
 	Default   Verdict // on what is not listed
-	Groups    bool    // a group is named in a line that forbids
 	Calls     []Entry
 	Removed   Set // what an allow list had, and a "~" line took out
 }

@@ -106,6 +106,12 @@ func heard(socket int) (*seccomp.Denials, int, error) {
 	if err != nil || len(fds) != 1 {
 		return nil, -1, errors.New("the launch sent no descriptor")
 	}
+	// A descriptor of another kind knows no such question; this one knows no such call.
+	none := uint64(0)
+	e := explainer{listener: fds[0]}
+	if err := e.ioctl(notifID, unsafe.Pointer(&none)); err != unix.ENOENT {
+		return nil, -1, errors.New("the launch sent another descriptor: the filter was not loaded")
+	}
 	if n, err := unix.Write(socket, []byte{'y'}); err != nil || n != 1 {
 		return nil, -1, errors.Join(os.NewSyscallError("write", err), errors.New("the launch is gone"))
 	}

@@ -524,9 +524,10 @@ static int same_user_namespace(int self, struct message *m)
 // seccomp(2), and must be sent to who explains by a process that is not under the
 // filter: a helper, which has the same memory and the same descriptors.
 static struct {
-	volatile int fd;    // 0 while there is none; negative for an error
-	volatile int heard; // 1 once it is in the other's hands, negative for an error
+	volatile int answer; // of seccomp(2), and one; 0 while there is none
+	volatile int heard;  // 1 once it is in the other's hands, negative for an error
 	int sock;
+	long loader; // who loads the filter
 } listener;
 
 static int hand_over(void *unused)
@@ -536,14 +537,14 @@ static int hand_over(void *unused)
 	static struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
 	struct timespec nap = {0, 50000};
 	(void)unused;
-	for (int i = 0; !listener.fd && i < 200000; i++) // ten seconds: who loads the filter was killed
+	while (!listener.answer && !call2(SYS_kill, listener.loader, 0))
 		call2(SYS_nanosleep, ptr(&nap), 0);
-	if (listener.fd > 0) {
+	if (listener.answer > 0) {
 		struct cmsghdr *c = CMSG_FIRSTHDR(&message);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
 		c->cmsg_len = CMSG_LEN(sizeof(int));
-		int fd = listener.fd;
+		int fd = listener.answer - 1;
 		memcpy(CMSG_DATA(c), &fd, sizeof fd);
 		long r = call3(SYS_sendmsg, listener.sock, ptr(&message), 0x4000 /* MSG_NOSIGNAL */);
 		if (r == 1)
@@ -564,6 +565,7 @@ static long listen_to(uint64_t filter, uint64_t flags, int sock, int may_yield)
 	static char stack[16 << 10] __attribute__((aligned(16)));
 	const int shared = CLONE_VM | CLONE_FILES | SIGCHLD;
 	listener.sock = sock;
+	listener.loader = call0(SYS_getpid);
 	// A child of who waits for this process: the daemon inherits none.
 	int helper = clone(hand_over, stack + sizeof stack, shared | CLONE_PARENT, 0);
 	if (helper < 0 && errno == EINVAL) { // PID 1 of a namespace: nobody is there to wait for it
@@ -577,9 +579,11 @@ static long listen_to(uint64_t filter, uint64_t flags, int sock, int may_yield)
 	if (helper < 0)
 		return -errno;
 	long r = call3(SYS_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, flags, filter);
-	listener.fd = r > 0 ? (int)r : -1;
-	if (r <= 0)
-		return r < 0 ? r : -EIO;
+	// Where a standard descriptor is closed it may be that number, 0 as well: who
+	// explains looks what it is.
+	listener.answer = r < 0 ? -1 : (int)r + 1;
+	if (r < 0)
+		return r;
 	// From here on no call is made that the filter might not let pass.
 	for (uint64_t n = 0; !listener.heard && n < (may_yield ? 1ull << 24 : 1ull << 33); n++)
 		if (may_yield)

@@ -80,6 +80,7 @@ END`,
 		done
 		for dir in /dev /sys /sys/fs/cgroup; do never [ -w /proc/$pid/root$dir ]; done
 		must [ -w /proc/$pid/root/var/lib/unbound ]
+		must grep -qx 'Seccomp:	2' /proc/$pid/status
 		must [ -S /var/lib/unbound/control ]
 		must [ -n "$(ls -A /tmp)" ]
 		for dir in /tmp /var/tmp; do must [ -z "$(ls -A /proc/$pid/root$dir)" ]; done

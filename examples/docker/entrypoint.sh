@@ -3,6 +3,6 @@
 set -eu
 if [ "$(id -u)" = 0 ]; then
 	chown -R redis: /data
-	exec hardrun --user=redis --caps=none --no-new-privs -- "$0" "$@"
+	exec hardrun --user=redis --caps=none --no-new-privs --system-call-filter=@system-service -- "$0" "$@"
 fi
 exec "$@"

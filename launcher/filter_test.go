@@ -333,6 +333,7 @@ func TestFilterNotes(t *testing.T) {
 		{"io_uring in the group, nothing taken away", []string{"SystemCallFilter=@system-service"}, nil, "io-uring", ""},
 		{"io_uring denied with what it does", []string{"SystemCallFilter=~connect"}, nil, "io-uring", ""},
 		{"io_uring denied by families", []string{"SystemCallFilter=@system-service", "RestrictAddressFamilies=AF_UNIX"}, nil, "io-uring", ""},
+		{"io_uring denied by a list, too", []string{"SystemCallFilter=read", "RestrictAddressFamilies=AF_UNIX"}, nil, "io-uring-denied", ""},
 		{"io_uring denied, and said so", []string{"SystemCallFilter=~connect"}, nil, "io-uring-denied", gone + "SystemCallFilter=; a SystemCallFilter= line that names @io-uring keeps it"},
 		{"io_uring denied by modes, and said so", []string{"RestrictSUIDSGID=yes"}, nil, "io-uring-denied", gone + "RestrictSUIDSGID=; a SystemCallFilter= line that names @io-uring keeps it"},
 		{"io_uring named, and not denied", []string{"RestrictSUIDSGID=yes", "SystemCallFilter=~acct", "SystemCallFilter=@io-uring"}, nil, "io-uring-denied", ""},
@@ -413,7 +414,7 @@ func TestFilterBeforePtrace(t *testing.T) {
 		}
 		env.OldFilters = true
 		pl = Compile(aPolicy(t, tt.line), env)
-		if (len(pl.Refused) > 0) != tt.refused || tt.refused && (pl.Refused[0].Exit != 228 || !strings.Contains(pl.Refused[0].Text, "ptrace") || len(filters(pl)) > 0) {
+		if (len(pl.Refused) > 0) != tt.refused || tt.refused && (pl.Refused[0].Exit != 228 || !pl.Refused[0].Waivable || !strings.Contains(pl.Refused[0].Text, "ptrace") || len(filters(pl)) > 0) {
 			t.Errorf("%s, old kernel: refused %v, filters %v", tt.line, pl.Refused, filters(pl))
 		}
 	}
@@ -433,6 +434,61 @@ func TestKeptTerminal(t *testing.T) {
 		got := notes(Compile(aPolicy(t, append([]string{"User=www", "X-Hardrun-KeepTTY=yes"}, tt.set...)...), env), "keep-tty")
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("%q: notes %q, want %q", tt.set, got, tt.want)
+		}
+	}
+}
+
+// What is refused already, as no filter can be loaded, is no part of the filter of the
+// rest, and is refused once; a refusal of another kind is no matter of the filter's.
+func TestFilterRefusedBefore(t *testing.T) {
+	for _, tt := range []struct {
+		problem Refusal
+		want    string // the directives of the filter
+	}{
+		{Refusal{Directive: "LockPersonality=", Exit: ExitSeccomp}, "RestrictRealtime="},
+		{Refusal{Directive: "LockPersonality=", Exit: ExitNamespace}, "RestrictRealtime=, LockPersonality="},
+		{Refusal{Directive: "ProtectClock=", Exit: ExitSeccomp}, "RestrictRealtime=, LockPersonality="},
+	} {
+		env := aRoot()
+		env.Problems = []Refusal{tt.problem}
+		pl := Compile(aPolicy(t, "LockPersonality=yes", "RestrictRealtime=yes"), env)
+		got := filters(pl)
+		if len(pl.Refused) != 1 || len(got) != 1 || !strings.Contains(got[0], "instructions: "+tt.want+" | ") {
+			t.Errorf("%v: refused %v, filters %q, want %s", tt.problem, pl.Refused, got, tt.want)
+		}
+	}
+}
+
+// A ready filter which forbids execve is refused; one is loaded with what privilege
+// there is, and no_new_privs implied where there is none.
+func TestReadyFilter(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		action  seccomp.Action
+		admin   bool
+		set     []string
+		refused string
+		nnp     bool
+	}{
+		{"with CAP_SYS_ADMIN", seccomp.Allow, true, nil, "", false},
+		{"with CAP_SYS_ADMIN and no_new_privs", seccomp.Allow, true, []string{"NoNewPrivileges=yes"}, "", true},
+		{"without", seccomp.Allow, false, nil, "", true},
+		{"without, and no_new_privs", seccomp.Allow, false, []string{"NoNewPrivileges=yes"}, "", true},
+		{"without, and no_new_privs forbidden", seccomp.Allow, false, []string{"NoNewPrivileges=no"}, "loading a filter needs NoNewPrivileges=yes or CAP_SYS_ADMIN", false},
+		{"that forbids execve", seccomp.KillProcess, true, nil, `the filter answers execve with "kill process"`, false},
+	} {
+		env := aRoot()
+		env.Arch, env.Execve, env.Filter = seccomp.ArchX86_64, 59, seccomp.Program{{Code: 6, K: uint32(tt.action)}}
+		if !tt.admin {
+			env.Caps = CapState{}
+		}
+		pl := Compile(aPolicy(t, append([]string{"X-Hardrun-SeccompBPF=/f"}, tt.set...)...), env)
+		nnp := slices.ContainsFunc(pl.Entries, func(e Entry) bool { return e.Stage == StageNoNewPrivs })
+		switch {
+		case tt.refused == "" && (len(pl.Refused) > 0 || len(filters(pl)) != 1 || nnp != tt.nnp):
+			t.Errorf("%s: refused %v, filters %q, no_new_privs %v", tt.name, pl.Refused, filters(pl), nnp)
+		case tt.refused != "" && (len(pl.Refused) != 1 || pl.Refused[0].Exit != 228 || !strings.HasPrefix(pl.Refused[0].Text, tt.refused)):
+			t.Errorf("%s: refused %v, want %q", tt.name, pl.Refused, tt.refused)
 		}
 	}
 }

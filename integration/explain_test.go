@@ -336,6 +336,30 @@ func TestExplainReady(t *testing.T) {
 	}
 }
 
+// A call that was asked about waits for its answer only, where the kernel has that
+// (Linux 5.19): a signal does not start it anew. Without it goes, too.
+func TestExplainKillable(t *testing.T) {
+	t.Parallel()
+	requireRoot(t)
+	strace := requireProgram(t, "strace", "strace")
+	for _, tt := range []struct {
+		name  string
+		more  []string
+		flags string
+	}{
+		{"as the kernel is", nil, "0x28"},
+		{"an old kernel", []string{"-e", "inject=seccomp:error=EINVAL:when=1"}, "0x8"}, // the first one asks
+	} {
+		log := directory(t, 0o755) + "/log"
+		argv := slices.Concat([]string{strace, "-f", "-X", "raw", "-o", log, "-e", "trace=seccomp"}, tt.more, []string{hardrun, "--explain-denials", "--system-call-filter=~acct:ENOTTY", "--", "perl", "-e", "syscall(163, 0)"})
+		r := runs(t, argv...)
+		equals(t, tt.name, explained(r.stderr), []string{"perl[N]: acct → ENOTTY by SystemCallFilter= --system-call-filter"})
+		if text := read(t, log); !regexp.MustCompile(`seccomp\(0x1, ` + tt.flags + `, .*\) += [0-9]+\n`).MatchString(text) {
+			t.Errorf("%s: no filter was loaded with the flags %s:\n%s", tt.name, tt.flags, text)
+		}
+	}
+}
+
 // A terminal's keys and a supervisor's signals reach the daemon as without.
 func TestExplainSignals(t *testing.T) {
 	t.Parallel()

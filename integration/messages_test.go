@@ -119,6 +119,16 @@ func TestLog(t *testing.T) {
 	if l := <-lines; !strings.HasPrefix(l, "<27>hardrun[") || !strings.Contains(l, "WorkingDirectory=") {
 		t.Errorf("%q", l)
 	}
+	// And of who explains denials.
+	for _, where := range []string{"syslog", "both"} {
+		r = start("--log="+where, "--explain-denials", "--system-call-filter=~umask:EPERM")
+		equal(t, "on stderr", len(explained(r.stderr)) > 0, where == "both")
+		for _, end := range []string{"", " (2 times)"} { // it asks, and gives back
+			if l := <-lines; !strings.HasPrefix(l, "<27>hardrun[") || !strings.Contains(l, "]: probe[") || !strings.HasSuffix(l, "umask → EPERM by SystemCallFilter= --system-call-filter"+end) {
+				t.Errorf("%q", l)
+			}
+		}
+	}
 	// A start that works says nothing, and the socket is not the daemon's.
 	s := start("--log=both", "--user=nobody").state(t)
 	equals(t, "open", s.openFDs(), []int{0, 1, 2})

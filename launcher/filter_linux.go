@@ -99,18 +99,22 @@ func oldFilters() (bool, error) {
 	if err := unix.Uname(&uts); err != nil {
 		return false, os.NewSyscallError("uname", err)
 	}
-	release := unix.ByteSliceToString(uts.Release[:])
-	major, rest, _ := strings.Cut(release, ".")
+	return earlier(unix.ByteSliceToString(uts.Release[:]), 4, 8)
+}
+
+// earlier tells whether a release of Linux, "6.18.44-cloud", comes before a version.
+func earlier(release string, major, minor int) (bool, error) {
+	first, rest, _ := strings.Cut(release, ".")
 	end := 0
 	for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
 		end++
 	}
-	x, errX := strconv.Atoi(major)
+	x, errX := strconv.Atoi(first)
 	y, errY := strconv.Atoi(rest[:end])
 	if errX != nil || errY != nil {
 		return false, errors.New("uname: a release that cannot be read: " + strconv.Quote(release))
 	}
-	return x < 4 || x == 4 && y < 8, nil
+	return x < major || x == major && y < minor, nil
 }
 
 // prSetMDWE and prGetMDWE are of Linux 6.3, prctl(2).

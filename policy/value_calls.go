@@ -68,7 +68,7 @@ func parseCallLine(s string, actions bool) (CallLine, error) {
 	var l CallLine
 	s = strings.TrimLeft(s, " \t\r\n")
 	s, l.Invert = strings.CutPrefix(s, "~")
-	for _, field := range strings.FieldsFunc(s, func(r rune) bool { return r < 0x80 && isBlank(byte(r)) }) {
+	for _, field := range plainWords(s) {
 		name, action, has := strings.Cut(field, ":")
 		w := CallWord{Name: name, Has: has}
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {

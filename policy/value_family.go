@@ -56,7 +56,7 @@ func ParseFamilies(s string) (Families, error) {
 	}
 	s, invert := strings.CutPrefix(s, "~")
 	f := Families{Allow: !invert}
-	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return r < 0x80 && isBlank(byte(r)) }) {
+	for _, w := range plainWords(s) {
 		n, err := parseFamily(w)
 		if err != nil {
 			return Families{}, err

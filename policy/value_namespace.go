@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,11 +10,14 @@ import (
 	"github.com/hardrun/hardrun/process"
 )
 
-// kindNames are the namespaces that DelegateNamespaces= can name, systemd.exec(5).
-var kindNames = [...]struct {
+// kindName is a namespace as a directive names it, and its CLONE_NEW flag.
+type kindName[T ~uint32 | ~uint64] struct {
 	name string
-	kind ns.Kinds
-}{
+	kind T
+}
+
+// delegable are the namespaces that DelegateNamespaces= can name, systemd.exec(5).
+var delegable = [...]kindName[ns.Kinds]{
 	{"cgroup", ns.NewCgroup},
 	{"ipc", ns.NewIPC},
 	{"net", ns.NewNet},
@@ -22,32 +26,47 @@ var kindNames = [...]struct {
 	{"uts", ns.NewUTS},
 }
 
-// ParseNamespaces reads the names of DelegateNamespaces=, systemd.exec(5), that
-// blanks part: cgroup, ipc, net, mnt, pid and uts. No name at all and any other
-// are errors; so is "user", of which systemd says that it makes no sense.
-func ParseNamespaces(s string) (ns.Kinds, error) {
-	var kinds ns.Kinds
-	names := make([]string, 0, len(kindNames))
-	for _, k := range kindNames {
-		names = append(names, k.name)
-	}
-words:
-	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return r < 0x80 && isBlank(byte(r)) }) {
-		for _, k := range kindNames {
-			if k.name == w {
-				kinds |= k.kind
-				continue words
+// parseKinds reads names between blanks. No name at all and any other are errors.
+func parseKinds[T ~uint32 | ~uint64](s string, known []kindName[T]) (T, error) {
+	var kinds T
+	for _, w := range plainWords(s) {
+		i := slices.IndexFunc(known, func(k kindName[T]) bool { return k.name == w })
+		if i < 0 {
+			names := make([]string, len(known))
+			for n := range known {
+				names[n] = known[n].name
 			}
+			return 0, &process.WordError{What: "type of namespace", Word: w, Words: names}
 		}
-		if w == "user" {
-			return 0, errors.New("a user namespace owns the others, and is not delegated itself")
-		}
-		return 0, &process.WordError{What: "type of namespace", Word: w, Words: names}
+		kinds |= known[i].kind
 	}
 	if kinds == 0 {
 		return 0, errors.New("no type of namespace is named")
 	}
 	return kinds, nil
+}
+
+// kindsText are the names.
+func kindsText[T ~uint32 | ~uint64](kinds T, known []kindName[T]) string {
+	var names []string
+	for _, k := range known {
+		if kinds&k.kind != 0 {
+			names = append(names, k.name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// ParseNamespaces reads the names of DelegateNamespaces=, systemd.exec(5), that
+// blanks part: cgroup, ipc, net, mnt, pid and uts. No name at all and any other
+// are errors; so is "user", of which systemd says that it makes no sense.
+func ParseNamespaces(s string) (ns.Kinds, error) {
+	kinds, err := parseKinds(s, delegable[:])
+	var unknown *process.WordError
+	if errors.As(err, &unknown) && unknown.Word == "user" {
+		return 0, errors.New("a user namespace owns the others, and is not delegated itself")
+	}
+	return kinds, err
 }
 
 // namespacesText is "no", "yes" for all, or the names.
@@ -58,13 +77,7 @@ func namespacesText(kinds ns.Kinds) string {
 	case ns.Delegable:
 		return "yes"
 	}
-	var names []string
-	for _, k := range kindNames {
-		if kinds&k.kind != 0 {
-			names = append(names, k.name)
-		}
-	}
-	return strings.Join(names, " ")
+	return kindsText(kinds, delegable[:])
 }
 
 // hostNameMax is the length that sethostname(2) takes, HOST_NAME_MAX of linux/limits.h.

@@ -1,18 +1,14 @@
 package policy
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/hardrun/hardrun/process"
 	"github.com/hardrun/hardrun/seccomp"
 )
 
-// retainNames are the namespaces that RestrictNamespaces= can name, systemd.exec(5).
-var retainNames = [...]struct {
-	name string
-	flag uint32
-}{
+// restrictable are the namespaces that RestrictNamespaces= can name, systemd.exec(5).
+var restrictable = [...]kindName[uint32]{
 	{"cgroup", seccomp.NewCgroup},
 	{"ipc", seccomp.NewIPC},
 	{"net", seccomp.NewNet},
@@ -26,27 +22,7 @@ var retainNames = [...]struct {
 // ParseRetained reads the names of RestrictNamespaces=, systemd.exec(5), between
 // blanks. No name at all, and any other, are errors: systemd passes over the whole
 // line then.
-func ParseRetained(s string) (uint32, error) {
-	var flags uint32
-	names := make([]string, 0, len(retainNames))
-	for _, k := range retainNames {
-		names = append(names, k.name)
-	}
-words:
-	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return r < 0x80 && isBlank(byte(r)) }) {
-		for _, k := range retainNames {
-			if k.name == w {
-				flags |= k.flag
-				continue words
-			}
-		}
-		return 0, &process.WordError{What: "type of namespace", Word: w, Words: names}
-	}
-	if flags == 0 {
-		return 0, errors.New("no type of namespace is named")
-	}
-	return flags, nil
-}
+func ParseRetained(s string) (uint32, error) { return parseKinds(s, restrictable[:]) }
 
 // retainedText is "yes" where none is left, "no" for all, or the names.
 func retainedText(flags uint32) string {
@@ -56,13 +32,7 @@ func retainedText(flags uint32) string {
 	case seccomp.Namespaces:
 		return "no"
 	}
-	var names []string
-	for _, k := range retainNames {
-		if flags&k.flag != 0 {
-			names = append(names, k.name)
-		}
-	}
-	return strings.Join(names, " ")
+	return kindsText(flags, restrictable[:])
 }
 
 // retainField is RestrictNamespaces=, systemd.exec(5): what stays open. A boolean takes
@@ -108,7 +78,7 @@ func (k retainField) write(p *Policy, each func(string, Origin)) {
 // parseArchitectures reads the words of SystemCallArchitectures=, systemd.exec(5).
 func parseArchitectures(s string) ([]string, error) {
 	var names []string
-	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return r < 0x80 && isBlank(byte(r)) }) {
+	for _, w := range plainWords(s) {
 		name, err := oneOf(w, seccomp.ArchNames()...)
 		if err != nil {
 			return nil, &process.WordError{What: "architecture", Word: w, Words: seccomp.ArchNames()}

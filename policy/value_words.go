@@ -10,6 +10,11 @@ import (
 // isBlank tells the characters between words, systemd.syntax(7).
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
+// plainWords splits at blanks where there are no quotes and no escapes.
+func plainWords(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r < 0x80 && isBlank(byte(r)) })
+}
+
 // SplitWords splits a value at blanks as systemd.syntax(7), "Quoting": quotes of
 // both kinds keep blanks in a word, and C escapes (\a \b \f \n \r \t \v \\ \" \'
 // \s \xHH \OOO \uHHHH \UHHHHHHHH) are decoded within and without quotes. A quote may

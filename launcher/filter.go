@@ -19,17 +19,7 @@ type layer struct {
 
 // denied is a layer that answers calls by EPERM.
 func denied(names ...string) func(*seccomp.Filter, uint16) {
-	return func(f *seccomp.Filter, by uint16) {
-		var set seccomp.Set
-		for _, name := range names {
-			if g, ok := seccomp.GroupByName(name); ok {
-				g.Set.Each(set.Add)
-			} else if c, ok := seccomp.ByName(name); ok {
-				set.Add(c)
-			}
-		}
-		f.Deny(by, &set)
-	}
+	return func(f *seccomp.Filter, by uint16) { f.Deny(by, seccomp.MustSet(names...)) }
 }
 
 // layers are those of the directives that need a filter, in the order in which

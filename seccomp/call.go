@@ -88,6 +88,22 @@ func Groups() []string {
 	return names
 }
 
+// MustSet is the set of these calls and groups. A name that is neither is a slip of who
+// wrote it here, and would deny nothing: it panics.
+func MustSet(names ...string) *Set {
+	var set Set
+	for _, name := range names {
+		if g, ok := GroupByName(name); ok {
+			g.Set.Each(set.Add)
+		} else if c, ok := ByName(name); ok {
+			set.Add(c)
+		} else {
+			panic("internal error: no call and no group " + name)
+		}
+	}
+	return &set
+}
+
 // ErrnoByName is the number of an error of Linux by its name in errno(3).
 func ErrnoByName(name string) (uint16, bool) {
 	if strings.HasPrefix(name, "E") {

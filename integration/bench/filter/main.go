@@ -79,20 +79,7 @@ func build(calls *policy.Calls, native bool) (seccomp.Program, error) {
 	const inet, inet6, netlink, local = unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK, unix.AF_UNIX
 	f := seccomp.New(seccomp.Machine(runtime.GOARCH))
 	by := func(name string) uint16 { return f.Source(seccomp.Source{Directive: name, Origin: "bench"}) }
-	var err error
-	deny := func(directive string, names ...string) {
-		var set seccomp.Set
-		for _, name := range names {
-			if g, ok := seccomp.GroupByName(name); ok {
-				g.Set.Each(set.Add)
-			} else if c, ok := seccomp.ByName(name); ok {
-				set.Add(c)
-			} else {
-				err = errors.New(name + " is no call and no group")
-			}
-		}
-		f.Deny(by(directive), &set)
-	}
+	deny := func(directive string, names ...string) { f.Deny(by(directive), seccomp.MustSet(names...)) }
 	f.DenyIOUring(by("RestrictAddressFamilies"))
 	deny("ProtectHostname", "sethostname", "setdomainname")
 	f.RestrictAddressFamilies(by("RestrictAddressFamilies"), true, []uint32{inet, inet6, netlink, local})
@@ -122,8 +109,8 @@ func build(calls *policy.Calls, native bool) (seccomp.Program, error) {
 	}
 	f.AddList(&l)
 
-	p, assembling := f.Program()
-	if err = errors.Join(err, assembling); err != nil {
+	p, err := f.Program()
+	if err != nil {
 		return nil, err
 	}
 	arch, _ := seccomp.Native()

@@ -211,12 +211,7 @@ func race(t *testing.T, dir, how, a, b string) *racer {
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if r.cmd.ProcessState == nil {
-			_ = r.cmd.Process.Kill()
-			_ = r.cmd.Wait()
-		}
-	})
+	killAtEnd(t, r.cmd)
 	return r
 }
 

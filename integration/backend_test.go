@@ -102,32 +102,25 @@ func TestFilterBackends(t *testing.T) {
 				if victim == "" {
 					continue
 				}
-				var words, names, free, want []string
-				for _, a := range tt.acts {
-					for _, way := range ways {
-						if a.ways != "" && !slices.Contains(strings.Fields(a.ways), way) || way == by32 && i386 == "" {
-							continue
-						}
-						words = append(words, strings.ReplaceAll(chainOf(t, way, a.chain), "DIR", dir))
-						names = append(names, way+": "+a.chain)
-						free, want = append(free, a.free), append(want, a.want)
-					}
-				}
+				words, list := wayActs(t, tt.acts, ways, dir, i386)
 				if len(words) == 0 {
 					continue
 				}
 				for _, start := range []struct {
 					name   string
 					prefix []string
-					want   []string
 				}{
-					{"without hardrun", nil, free},
-					{"own", slices.Concat([]string{second, "--filter-backend=own"}, tt.options, []string{"--"}), want},
-					{"libseccomp", slices.Concat([]string{second, "--filter-backend=libseccomp"}, tt.options, []string{"--"}), want},
-					{"a build without it", slices.Concat([]string{hardrun}, tt.options, []string{"--"}), want},
+					{"without hardrun", nil},
+					{"own", slices.Concat([]string{second, "--filter-backend=own"}, tt.options, []string{"--"})},
+					{"libseccomp", slices.Concat([]string{second, "--filter-backend=libseccomp"}, tt.options, []string{"--"})},
+					{"a build without it", slices.Concat([]string{hardrun}, tt.options, []string{"--"})},
 				} {
 					for i, got := range chains(t, start.prefix, victim, words) {
-						equal(t, start.name+", "+names[i], got, start.want[i])
+						want := list[i].want
+						if start.prefix == nil {
+							want = list[i].free
+						}
+						equal(t, start.name+", "+list[i].String(), got, want)
 					}
 				}
 			}
@@ -151,14 +144,7 @@ func TestFilterBackendsDirectives(t *testing.T) {
 			dir := directory(t, 0o755)
 			write(t, dir+"/file", "", 0o644)
 			for victim, ways := range map[string][]string{x8664: {by64, by32, byX32}, i386: {byELF}} {
-				var words []string
-				for _, a := range c.acts {
-					for _, way := range ways {
-						if a.ways == "" && (way != by32 || i386 != "") || slices.Contains(strings.Fields(a.ways), way) {
-							words = append(words, strings.ReplaceAll(chainOf(t, way, a.chain), "DIR", dir))
-						}
-					}
-				}
+				words, _ := wayActs(t, c.acts, ways, dir, i386)
 				if victim == "" || len(words) == 0 {
 					continue
 				}

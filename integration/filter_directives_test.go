@@ -291,6 +291,30 @@ func prctlAnswers(action uint32, options ...uint32) seccomp.Program {
 	return append(p, seccomp.Instruction{Code: 6, K: uint32(seccomp.Allow)})
 }
 
+// wayAct is an act by one of the ways into the kernel.
+type wayAct struct {
+	act
+	way string
+}
+
+func (a wayAct) String() string { return a.way + ": " + a.chain }
+
+// wayActs are the acts by each of the ways that they are made by, and the words of the
+// victim for them. DIR in an act is dir.
+func wayActs(t *testing.T, acts []act, ways []string, dir, i386 string) (words []string, list []wayAct) {
+	t.Helper()
+	for _, a := range acts {
+		for _, way := range ways {
+			if a.ways != "" && !slices.Contains(strings.Fields(a.ways), way) || way == by32 && i386 == "" {
+				continue
+			}
+			words = append(words, strings.ReplaceAll(chainOf(t, way, a.chain), "DIR", dir))
+			list = append(list, wayAct{a, way})
+		}
+	}
+	return words, list
+}
+
 // Each act works without the option, and is answered as the option says under it, by
 // all ways into the kernel; what is beside it still works.
 func TestFilterDirectives(t *testing.T) {
@@ -310,22 +334,13 @@ func TestFilterDirectives(t *testing.T) {
 				if victim == "" {
 					continue
 				}
-				var words, names, free, want []string
-				for _, a := range c.acts {
-					for _, way := range ways {
-						if a.ways != "" && !slices.Contains(strings.Fields(a.ways), way) || way == by32 && i386 == "" {
-							continue
+				words, list := wayActs(t, c.acts, ways, dir, i386)
+				for i := range list {
+					if a := &list[i]; a.way == byX32 { // which this kernel may not have
+						a.free = "ENOSYS"
+						if a.want == ok {
+							a.want = a.free
 						}
-						words = append(words, strings.ReplaceAll(chainOf(t, way, a.chain), "DIR", dir))
-						names = append(names, way+": "+a.chain)
-						f, w := a.free, a.want
-						if way == byX32 { // which this kernel may not have
-							f = "ENOSYS"
-							if w == ok {
-								w = f
-							}
-						}
-						free, want = append(free, f), append(want, w)
 					}
 				}
 				if len(words) == 0 {
@@ -334,14 +349,15 @@ func TestFilterDirectives(t *testing.T) {
 				got := chains(t, outer, victim, words)
 				under := chains(t, slices.Concat(outer, []string{hardrun}, c.options, []string{"--"}), victim, words)
 				for i := range words {
-					if strings.HasPrefix(names[i], byX32) && got[i] != "ENOSYS" {
-						free[i] = got[i]
-						if want[i] == "ENOSYS" {
-							want[i] = got[i]
+					a := &list[i]
+					if a.way == byX32 && got[i] != "ENOSYS" {
+						a.free = got[i]
+						if a.want == "ENOSYS" {
+							a.want = got[i]
 						}
 					}
-					equal(t, names[i]+", without hardrun", got[i], free[i])
-					equal(t, names[i], under[i], want[i])
+					equal(t, a.String()+", without hardrun", got[i], a.free)
+					equal(t, a.String(), under[i], a.want)
 				}
 			}
 		})

@@ -394,13 +394,19 @@ func (p program) start(t *testing.T) *daemon {
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	killAtEnd(t, d.cmd)
+	return d
+}
+
+// killAtEnd ends what the test has not waited for.
+func killAtEnd(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
 	t.Cleanup(func() {
-		if d.cmd.ProcessState == nil {
-			_ = d.cmd.Process.Kill()
-			_ = d.cmd.Wait()
+		if cmd.ProcessState == nil {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
 		}
 	})
-	return d
 }
 
 func (d *daemon) signal(t *testing.T, s syscall.Signal) {

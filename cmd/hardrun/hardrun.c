@@ -102,7 +102,7 @@ static void put_errno(struct message *m, int e)
 		{EFBIG, "file too large"}, {ENOSPC, "no space left on device"}, {EROFS, "read-only file system"}, {ESRCH, "no such process"},
 		{ELOOP, "too many levels of symbolic links"}, {ENAMETOOLONG, "file name too long"}, {ENOSYS, "function not implemented"},
 		{ENOKEY, "required key not available"}, {EDQUOT, "disk quota exceeded"}, {EOPNOTSUPP, "operation not supported"},
-		{ELIBBAD, "accessing a corrupted shared library"},
+		{ELIBBAD, "accessing a corrupted shared library"}, {EPIPE, "broken pipe"}, {ETIMEDOUT, "connection timed out"},
 	};
 	for (unsigned i = 0; i < sizeof texts / sizeof *texts; i++)
 		if (texts[i].number == e) {

@@ -5,10 +5,10 @@ import (
 	"os"
 	"path"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/hardrun/hardrun/order"
 	"golang.org/x/sys/unix"
 )
 
@@ -188,7 +188,7 @@ func (p plan) sorted() []entry {
 	for _, e := range p {
 		list = append(list, e)
 	}
-	slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.Path, b.Path) })
+	order.By(list, func(a, b *entry) bool { return a.Path < b.Path })
 	return list
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hardrun/hardrun/order"
 	"golang.org/x/sys/unix"
 )
 
@@ -142,7 +143,7 @@ func (c *closer) sorted() []File {
 	for _, f := range c.files {
 		list = append(list, f)
 	}
-	slices.SortFunc(list, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	order.By(list, func(a, b *File) bool { return a.Path < b.Path })
 	return list
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hardrun/hardrun/order"
 	"golang.org/x/sys/unix"
 )
 
@@ -45,8 +46,8 @@ func (v *View) mountLayers() {
 		}
 		pending = append(pending, l)
 	}
-	byPlace := func(a, b *Layer) int { return strings.Compare(a.state.real, b.state.real) }
-	slices.SortStableFunc(pending, byPlace)
+	byPlace := func(a, b **Layer) bool { return (*a).state.real < (*b).state.real }
+	order.By(pending, byPlace)
 	places := make(map[string]*Layer, len(pending))
 	for moved := 0; len(pending) > 0; {
 		l := pending[0]
@@ -55,7 +56,7 @@ func (v *View) mountLayers() {
 			// A layer changed where the path leads, and others come first now.
 			l.state.real = real
 			moved++
-			slices.SortStableFunc(pending, byPlace)
+			order.By(pending, byPlace)
 			continue
 		}
 		pending = pending[1:]

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"sort"
+
+	"github.com/hardrun/hardrun/order"
 )
 
 // Filter is what all directives of a unit say about system calls, as one. Its
@@ -66,7 +68,7 @@ func (f *Filter) settle() {
 		return
 	}
 	f.settled = true
-	slices.SortStableFunc(f.rules, func(a, b rule) int { return int(a.call) - int(b.call) })
+	order.By(f.rules, func(a, b *rule) bool { return a.call < b.call })
 	for i := range f.rules {
 		f.special.Add(f.rules[i].call)
 	}
@@ -160,15 +162,7 @@ func (d decision) tidy() decision {
 	if len(kept) < 2 {
 		return d
 	}
-	slices.SortStableFunc(kept, func(a, b rule) int {
-		switch {
-		case before(a.verdict, b.verdict):
-			return -1
-		case before(b.verdict, a.verdict):
-			return 1
-		}
-		return 0
-	})
+	order.By(kept, func(a, b *rule) bool { return before(a.verdict, b.verdict) })
 	return d
 }
 

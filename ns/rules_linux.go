@@ -10,19 +10,20 @@ import (
 // bound is a place from which on other rules hold than above it: one for all the
 // rules whose paths lead there.
 type bound struct {
-	real   string // the path without links
-	rules  []*Rule
-	access Access
-	exec   Execution
+	real    string // the path without links
+	rules   []*Rule
+	access  Access
+	exec    Execution
+	devices Devices
 
-	ro, noexec bool // what must hold below
-	shallow    bool // ro is for the one mount only
-	fd         int  // what is there before rules are applied
-	was        about
-	inPlace    bool   // fd is a mount, and is changed itself
-	copied     bool   // it is seen in a copy: what was found below it before is covered
-	tree       int    // the copy that is changed and mounted there
-	id         uint64 // the mount that carries the rule
+	ro, noexec, nodev bool // what must hold below
+	shallow           bool // ro is for the one mount only
+	fd                int  // what is there before rules are applied
+	was               about
+	inPlace           bool   // fd is a mount, and is changed itself
+	copied            bool   // it is seen in a copy: what was found below it before is covered
+	tree              int    // the copy that is changed and mounted there
+	id                uint64 // the mount that carries the rule
 }
 
 // Apply puts all rules of the view into force with the first of them: exemptions
@@ -93,6 +94,9 @@ func (v *View) resolve() {
 		if r.Exec != ExecAsIs && (b.exec == ExecAsIs || r.Exec < b.exec) {
 			b.exec = r.Exec
 		}
+		if r.Devices != DevicesAsIs && (b.devices == DevicesAsIs || r.Devices < b.devices) {
+			b.devices = r.Devices
+		}
 		if r.Access == Unwritable && !r.Shallow {
 			b.shallow = false
 		}
@@ -109,9 +113,9 @@ func (v *View) decide() {
 		if b.real != "/" {
 			up = st.nearest(above(b.real))
 		}
-		ro, noexec := false, false
+		ro, noexec, nodev := false, false, false
 		if up != nil {
-			ro, noexec = up.ro && !up.shallow, up.noexec
+			ro, noexec, nodev = up.ro && !up.shallow, up.noexec, up.nodev
 			if up.access == Hidden {
 				delete(st.byPath, b.real) // nothing of it is seen
 				up.rules = append(up.rules, b.rules...)
@@ -121,7 +125,7 @@ func (v *View) decide() {
 				continue
 			}
 		}
-		b.ro, b.noexec = ro, noexec
+		b.ro, b.noexec, b.nodev = ro, noexec, nodev
 		switch b.access {
 		case Unwritable:
 			b.ro = true
@@ -134,8 +138,14 @@ func (v *View) decide() {
 		case Executable:
 			b.noexec = false
 		}
+		switch b.devices {
+		case DevicesClosed:
+			b.nodev = true
+		case DevicesOpen:
+			b.nodev = false
+		}
 		b.shallow = b.shallow && b.access == Unwritable
-		if b.access != Hidden && b.ro == ro && b.noexec == noexec && !(b.shallow && ro) {
+		if b.access != Hidden && b.ro == ro && b.noexec == noexec && b.nodev == nodev && !(b.shallow && ro) {
 			delete(st.byPath, b.real)
 			if up != nil { // which holds for it, or fails for it
 				up.rules = append(up.rules, b.rules...)
@@ -146,7 +156,7 @@ func (v *View) decide() {
 			continue
 		}
 		copied := up != nil && up.copied
-		b.inPlace = b.was.mountRoot && !ro && !noexec && b.access != Hidden && !copied
+		b.inPlace = b.was.mountRoot && !ro && !noexec && (b.nodev || !nodev) && b.access != Hidden && !copied
 		b.copied = !b.inPlace
 		kept = append(kept, b)
 	}
@@ -242,6 +252,9 @@ func (v *View) enforceOne(b *bound, attr Attr) error {
 	}
 	if b.noexec {
 		attr |= NoExec
+	}
+	if b.nodev {
+		attr |= NoDev
 	}
 	if b.access == Hidden {
 		attr |= ReadOnly | NoExec | NoSUID | NoDev

@@ -91,11 +91,22 @@ const (
 	Executable
 )
 
+// Devices is what a rule says of opening device nodes.
+type Devices uint8
+
+// The kinds of what becomes of device nodes.
+const (
+	DevicesAsIs   Devices = iota
+	DevicesClosed         // none can be opened: nodev
+	DevicesOpen           // as it was before any rule
+)
+
 // Rule is one path and what is to hold for it and all below it.
 type Rule struct {
 	Path     string
 	Access   Access
 	Exec     Execution
+	Devices  Devices
 	Optional bool // Path may be missing: there is nothing to protect then
 	Shallow  bool // Unwritable is for the one mount at Path, not for what is mounted below it
 
@@ -206,6 +217,9 @@ func (s Protect) String() string {
 		list = append(list, "noexec")
 	case Executable:
 		list = append(list, "executable")
+	}
+	if s.Rule.Devices == DevicesClosed {
+		list = append(list, "nodev")
 	}
 	t := strings.Join(append(list, s.Rule.Path), " ")
 	for i, r := range s.But {

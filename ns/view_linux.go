@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hardrun/hardrun/order"
 	"golang.org/x/sys/unix"
 )
 
@@ -659,6 +660,8 @@ func (v *viewState) wanting(m *mountLine, view *View) string {
 		return "read-only"
 	case b.noexec && !m.has("noexec"):
 		return "noexec"
+	case b.nodev && !m.has("nodev"):
+		return "nodev"
 	}
 	return ""
 }
@@ -680,5 +683,5 @@ func (v *viewState) nearest(p string) *bound {
 }
 
 func sortBounds(list []*bound) {
-	slices.SortFunc(list, func(a, b *bound) int { return strings.Compare(a.real, b.real) })
+	order.By(list, func(a, b **bound) bool { return (*a).real < (*b).real })
 }

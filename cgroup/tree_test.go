@@ -1,0 +1,66 @@
+package cgroup
+
+import (
+	"reflect"
+	"testing"
+)
+
+const hybrid = `26 25 0:22 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
+27 26 0:23 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid - cgroup cgroup rw,cpu,cpuacct
+28 26 0:24 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+29 26 0:25 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,nsdelegate
+30 26 0:26 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd
+`
+
+// TestTrees: which hierarchies can be reached, and where the own group is in them.
+func TestTrees(t *testing.T) {
+	for _, c := range []struct {
+		name, groups, mounts string
+		want                 []Tree
+	}{
+		{"cgroup2", "0::/system/web\n", "30 25 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", []Tree{{Unified: true, Mount: "/sys/fs/cgroup", Own: "/system/web"}}},
+		{"root", "0::/\n", "30 25 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", []Tree{{Unified: true, Mount: "/sys/fs/cgroup", Own: "/"}}},
+		{"container without a namespace", "0::/docker/ab\n", "30 25 0:26 /docker/ab /sys/fs/cgroup ro - cgroup2 cgroup rw\n", []Tree{{Unified: true, Mount: "/sys/fs/cgroup", Own: "/"}}},
+		{"below what is mounted", "0::/docker/ab/x\n", "30 25 0:26 /docker/ab /sys/fs/cgroup ro - cgroup2 cgroup rw\n", []Tree{{Unified: true, Mount: "/sys/fs/cgroup", Own: "/x"}}},
+		{"beside what is mounted", "0::/docker/abc\n", "30 25 0:26 /docker/ab /sys/fs/cgroup ro - cgroup2 cgroup rw\n", nil},
+		{"above what is mounted", "0::/docker\n", "30 25 0:26 /docker/ab /sys/fs/cgroup ro - cgroup2 cgroup rw\n", nil},
+		{"outside of the namespace", "0::/../other\n", "30 25 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", nil},
+		{"removed", "0::/gone (deleted)\n", "30 25 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", nil},
+		{"not mounted", "0::/\n", "30 25 0:26 / /sys rw - sysfs sysfs rw\n", nil},
+		{"a blank in the path", "0::/a b\n", "30 25 0:26 / /srv/c\\040g rw - cgroup2 cgroup2 rw\n", []Tree{{Unified: true, Mount: "/srv/c g", Own: "/a b"}}},
+		{"optional fields", "0::/\n", "30 25 0:26 / /cg rw shared:9 master:3 - cgroup2 cgroup2 rw\n", []Tree{{Unified: true, Mount: "/cg", Own: "/"}}},
+		{"hybrid", "5:memory:/m\n4:cpu,cpuacct:/\n1:name=systemd:/s\n0::/u\n", hybrid, []Tree{
+			{Controllers: []string{"memory"}, Mount: "/sys/fs/cgroup/memory", Own: "/m"},
+			{Controllers: []string{"cpu", "cpuacct"}, Mount: "/sys/fs/cgroup/cpu,cpuacct", Own: "/"},
+			{Controllers: []string{"name=systemd"}, Mount: "/sys/fs/cgroup/systemd", Own: "/s"},
+			{Unified: true, Mount: "/sys/fs/cgroup/unified", Own: "/u"},
+		}},
+		{"a controller that is not mounted", "6:pids:/p\n", hybrid, nil},
+		{"nonsense", "\n0:\n:::\n0::x\n", "\n-\n - \na b c - cgroup2\n", nil},
+	} {
+		if got := Trees(c.groups, c.mounts); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	tree := Tree{Unified: true, Mount: "/sys/fs/cgroup", Own: "/runit"}
+	for path, want := range map[string]string{
+		"named": "/runit/named", "a/b": "/runit/a/b", "/services/named": "/services/named",
+		"/sys/fs/cgroup/services/named": "/services/named", "/sys/fs/cgroup2/x": "/sys/fs/cgroup2/x",
+	} {
+		if got := tree.Find(path); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+	tree.Own = "/"
+	if got := tree.Find("named"); got != "/named" {
+		t.Errorf("below the root: %s", got)
+	}
+	for path, want := range map[string][2]string{"/a": {"/", "a"}, "/a/b": {"/a", "b"}, "/a/b/c": {"/a/b", "c"}} {
+		if above, name := Split(path); above != want[0] || name != want[1] {
+			t.Errorf("%s: %s and %s", path, above, name)
+		}
+	}
+}

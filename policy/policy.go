@@ -15,6 +15,7 @@ import (
 	"strconv"
 
 	"github.com/hardrun/hardrun/caps"
+	"github.com/hardrun/hardrun/cgroup"
 	"github.com/hardrun/hardrun/ns"
 	"github.com/hardrun/hardrun/process"
 	"github.com/hardrun/hardrun/seccomp"
@@ -200,6 +201,49 @@ type Policy struct {
 	TTYVTDisallocate Opt[bool]
 	TTYRows          Opt[uint16]
 	TTYColumns       Opt[uint16]
+
+	// The control group: what may be reached.
+	DevicePolicy              Opt[string] // auto, closed, strict
+	DeviceAllow               List[DeviceRule]
+	IPAddressAllow            List[IPRule]
+	IPAddressDeny             List[IPRule]
+	SocketBindAllow           List[cgroup.BindRule]
+	SocketBindDeny            List[cgroup.BindRule]
+	RestrictNetworkInterfaces Opt[cgroup.Names]
+	RestrictFileSystems       Opt[cgroup.Names] // file systems, and groups of them: "@network"
+	BindNetworkInterface      Opt[string]
+	IPIngressFilterPath       List[string]
+	IPEgressFilterPath        List[string]
+	BPFProgram                List[BPFProgram]
+
+	// The control group: how much may be used.
+	MemoryMin                Opt[Size]
+	MemoryLow                Opt[Size]
+	MemoryHigh               Opt[Size]
+	MemoryMax                Opt[Size]
+	MemorySwapMax            Opt[Size]
+	MemoryZSwapMax           Opt[Size]
+	MemoryZSwapWriteback     Opt[bool]
+	TasksMax                 Opt[Size]   // Bytes is the count
+	CPUWeight                Opt[uint32] // 1…10000; 0 is "idle"
+	CPUQuota                 Opt[uint32] // in 1/10000 of a CPU
+	CPUQuotaPeriodSec        Opt[uint64] // in microseconds
+	AllowedCPUs              Opt[process.CPUSet]
+	AllowedMemoryNodes       Opt[process.CPUSet]
+	CPUSetPartition          Opt[string] // member, root, isolated
+	IOWeight                 Opt[uint32] // 1…10000
+	IODeviceWeight           List[IODevice]
+	IOReadBandwidthMax       List[IODevice] // bytes per second
+	IOWriteBandwidthMax      List[IODevice]
+	IOReadIOPSMax            List[IODevice]
+	IOWriteIOPSMax           List[IODevice]
+	IODeviceLatencyTargetSec List[IODevice] // in microseconds
+
+	// The control group: which one, and what the service does with it.
+	CGroup           Opt[string] // --cgroup: a path from the root of the tree, or from hardrun's own group
+	Delegate         Opt[Delegation]
+	DelegateSubgroup Opt[string]
+	KillMode         Opt[string] // control-group, mixed, process, none
 
 	// hardrun's own.
 	KeepFD  List[int]

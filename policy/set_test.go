@@ -184,7 +184,7 @@ func TestCopiesAreApart(t *testing.T) {
 	for i, name := range []string{"A", "B", "C"} {
 		mustSet(t, &p, "PassEnvironment", name, line(i+1))
 		mustSet(t, &p, "BindPaths", "/"+name, line(i+1))
-		mustSet(t, &p, "RestrictFileSystems", name, line(i+1))
+		mustSet(t, &p, "LoadCredential", name, line(i+1))
 		mustSet(t, &p, "SystemCallFilter", name, line(i+1))
 		mustSet(t, &p, "After", name, line(i+1))
 	}
@@ -195,7 +195,7 @@ func TestCopiesAreApart(t *testing.T) {
 	}{{&copied, "X"}, {&p, "Y"}} {
 		mustSet(t, to.p, "PassEnvironment", to.name, line(4))
 		mustSet(t, to.p, "BindPaths", "/"+to.name, line(4))
-		mustSet(t, to.p, "RestrictFileSystems", to.name, line(4))
+		mustSet(t, to.p, "LoadCredential", to.name, line(4))
 		mustSet(t, to.p, "SystemCallFilter", to.name, line(4))
 		mustSet(t, to.p, "After", to.name, line(4))
 	}
@@ -271,7 +271,7 @@ func TestEmptyValues(t *testing.T) {
 		{"unit: User= resets", []assign{{"User", "www", line(1)}}, assign{"User", "", line(2)}, true},
 		{"unit: blanks are empty", []assign{{"User", "www", line(1)}}, assign{"User", " \t", line(2)}, true},
 		{"unit: manager's", nil, assign{"After", "", line(1)}, true},
-		{"unit: not applied", nil, assign{"RestrictFileSystems", "", line(1)}, true},
+		{"unit: not applied", nil, assign{"LoadCredential", "", line(1)}, true},
 		{"unit: a filter", nil, assign{"SystemCallFilter", "", line(1)}, true},
 		{"option: nothing to reset", nil, assign{"NoNewPrivileges", "", cmd}, false},
 		{"option: nothing to reset in a list", nil, assign{"Environment", "", cmd}, false},
@@ -292,6 +292,9 @@ func TestEmptyValues(t *testing.T) {
 		{"option: no view by accident", nil, assign{"InaccessiblePaths", "", cmd}, false},
 		{"option: resets the unit's binds", []assign{{"BindPaths", "/a", line(1)}}, assign{"BindReadOnlyPaths", "", cmd}, true},
 		{"unit: the namespace", []assign{{"NetworkNamespacePath", "/run/netns/a", line(1)}}, assign{"NetworkNamespacePath", "", line(2)}, true},
+		{"option: never the control group", []assign{{"X-Hardrun-CGroup", "/a", line(1)}}, assign{"X-Hardrun-CGroup", "", cmd}, false},
+		{"option: no delegation by accident", nil, assign{"Delegate", "", cmd}, false},
+		{"option: resets the unit's devices", []assign{{"DeviceAllow", "/dev/null", line(1)}}, assign{"DeviceAllow", "", cmd}, true},
 		{"option: never caps", []assign{{"X-Hardrun-Caps", "none", line(1)}}, assign{"X-Hardrun-Caps", "", cmd}, false},
 		{"option: never caps, blank", []assign{{"X-Hardrun-Caps", "none", line(1)}}, assign{"X-Hardrun-Caps", " ", cmd}, false},
 	} {
@@ -351,22 +354,21 @@ func TestNeutralValues(t *testing.T) {
 		{"DynamicUser", "off", true},
 		{"DynamicUser", "yes", false},
 		{"DynamicUser", "maybe", false},
-		{"MemoryMax", "infinity", true},
-		{"MemoryMax", "0", false},
-		{"MemoryMin", "0", true},
-		{"TasksMax", "infinity", true},
-		{"TasksMax", "15%", false},
-		{"DevicePolicy", "auto", true},
-		{"DevicePolicy", "closed", false},
-		{"MemoryZSwapWriteback", "yes", true},
-		{"MemoryZSwapWriteback", "no", false},
+		{"StartupMemoryMax", "infinity", true},
+		{"StartupMemoryMax", "0", false},
+		{"DefaultMemoryMin", "0", true},
+		{"DefaultMemoryMin", "1M", false},
+		{"Slice", "system.slice", true},
+		{"Slice", "user.slice", false},
+		{"MemoryPressureWatch", "skip", true},
+		{"MemoryPressureWatch", "yes", false},
+		{"IOPressureThresholdSec", "200ms", true},
+		{"IOPressureThresholdSec", "1s", false},
 		{"StateDirectoryQuota", "off", true},
 		{"StateDirectoryQuota", "1G", false},
 		{"Type", "simple", true},
 		{"Type", "notify", false},
 		{"DynamicUser", "no", true},
-		{"Delegate", "no", true},
-		{"Delegate", "cpu", false},
 		{"RuntimeMaxSec", "infinity", true},
 		{"RuntimeDirectoryMode", "0755", true},
 		{"RuntimeDirectoryMode", "0700", false},
@@ -375,7 +377,7 @@ func TestNeutralValues(t *testing.T) {
 	} {
 		var p Policy
 		mustSet(t, &p, c.name, "before", line(1))
-		mustSet(t, &p, "RestrictFileSystems", "ext4", line(2))
+		mustSet(t, &p, "LoadCredential", "a:/b", line(2))
 		mustSet(t, &p, c.name, c.value, line(3))
 		want := 3
 		if c.neutral {
@@ -424,6 +426,31 @@ func TestRefusedValues(t *testing.T) {
 		{"BindReadOnlyPaths", "/a:/"},
 		{"TemporaryFileSystem", "/"},
 		{"TemporaryFileSystem", "/var:Ro"},
+		{"DevicePolicy", "Closed"},
+		{"DeviceAllow", "/etc/passwd r"},
+		{"IPAddressDeny", "10.0.0.0/8 10.0.0.256"},
+		{"SocketBindDeny", "sctp"},
+		{"RestrictNetworkInterfaces", "~"},
+		{"RestrictFileSystems", "ext4 xfs2"},
+		{"BindNetworkInterface", "eth0 eth1"},
+		{"IPIngressFilterPath", "bpf/a"},
+		{"BPFProgram", "xdp:/sys/fs/bpf/a"},
+		{"MemoryMax", "0"},
+		{"MemoryMin", "-1"},
+		{"TasksMax", "0"},
+		{"CPUWeight", "0"},
+		{"CPUQuota", "0%"},
+		{"CPUQuotaPeriodSec", "infinity"},
+		{"AllowedCPUs", "3-1"},
+		{"CPUSetPartition", "no"},
+		{"IOWeight", "idle"},
+		{"IODeviceWeight", "1000"},
+		{"IOReadBandwidthMax", "/dev/sda 5MB"},
+		{"IODeviceLatencyTargetSec", "/dev/sda 0"},
+		{"Delegate", "cpu blkio"},
+		{"DelegateSubgroup", "a/b"},
+		{"KillMode", "all"},
+		{"X-Hardrun-CGroup", "/"},
 		{"X-Hardrun-Bind", "/a:/b:/c"},
 		{"X-Hardrun-Bind", "/a /b:c"},
 		{"X-Hardrun-RoBind", "-/a"},
@@ -531,6 +558,11 @@ func TestErrors(t *testing.T) {
 		{"TemporaryFileSystem", "/a:nosudi", line(5), `named.service:5: TemporaryFileSystem=: unknown option of a tmpfs "nosudi"`, "did you mean nosuid?"},
 		{"TemporaryFileSystem", "/a:siz=1m", line(5), `named.service:5: TemporaryFileSystem=: unknown option of a tmpfs "siz="`, "did you mean size=?"},
 		{"TemporaryFileSystem", "/a:huge=allways", line(5), `named.service:5: TemporaryFileSystem=: unknown value of huge= "allways"`, "did you mean always?"},
+		{"RestrictFileSystems", "btrsf", line(5), `named.service:5: RestrictFileSystems=: unknown file system "btrsf"`, "did you mean btrfs?"},
+		{"Delegate", "cpus", line(5), `named.service:5: Delegate=: unknown controller "cpus"`, "did you mean cpuset?"},
+		{"KillMode", "mix", option("--kill-mode"), `--kill-mode: unknown value "mix"`, "did you mean mixed?"},
+		{"MemoryMax", "0", option("-p"), "-p MemoryMax=: 0 is no limit that anything could run with", ""},
+		{"X-Hardrun-CGroup", "", option("--cgroup"), "--cgroup: an empty value is refused here: it must not mean root, or unfiltered", ""},
 		{"X-Hardrun-AllowLandlock", "ReadOnlyPath", option("--allow-landlock"), `--allow-landlock: unknown directive for Landlock "ReadOnlyPath"`, "did you mean ReadOnlyPaths?"},
 		{"X-Hardrun-Bind", "/a:/b:ro", option("--bind"), `--bind: more than one colon in "/a:/b:ro": a path that has one, and options, are for BindPaths= and BindReadOnlyPaths=`, ""},
 	} {
@@ -663,6 +695,43 @@ var sample = []struct {
 	{"TTYVTDisallocate", []string{"yes"}, []string{"yes"}},
 	{"TTYRows", []string{"24"}, []string{"24"}},
 	{"TTYColumns", []string{"65535"}, []string{"65535"}},
+	{"DevicePolicy", []string{"auto", "closed"}, []string{"closed"}},
+	{"DeviceAllow", []string{"/dev//null", `"/dev/a b" wr`, "char-pts m", "block-* rwm"}, []string{"/dev/null rwm", `"/dev/a b" rw`, "char-pts m", "block-* rwm"}},
+	{"IPAddressAllow", []string{"localhost 10.1.2.3/8", "::FFFF:1.2.3.4"}, []string{"localhost", "10.0.0.0/8", "::ffff:1.2.3.4"}},
+	{"IPAddressDeny", []string{"any"}, []string{"any"}},
+	{"SocketBindAllow", []string{"ipv4:udp:10000-65535", "tcp", "80-80"}, []string{"ipv4:udp:10000-65535", "tcp", "80"}},
+	{"SocketBindDeny", []string{"any"}, []string{"any"}},
+	{"RestrictNetworkInterfaces", []string{"eth1 eth2", "lo eth1", "~eth1"}, []string{"eth2 lo"}},
+	{"RestrictFileSystems", []string{"~ext4  tmpfs", "~@temporary"}, []string{"~ext4 tmpfs @temporary"}},
+	{"BindNetworkInterface", []string{"vrf-mgmt"}, []string{"vrf-mgmt"}},
+	{"IPIngressFilterPath", []string{"/sys/fs/bpf/a", "/sys/fs/bpf/b", "/sys/fs/bpf//a"}, []string{"/sys/fs/bpf/a", "/sys/fs/bpf/b"}},
+	{"IPEgressFilterPath", []string{"/sys/fs/bpf/a b"}, []string{"/sys/fs/bpf/a b"}},
+	{"BPFProgram", []string{"egress:/sys/fs/bpf/a", "bind6:/sys/fs/bpf/a", "egress:/sys/fs/bpf/./a"}, []string{"egress:/sys/fs/bpf/a", "bind6:/sys/fs/bpf/a"}},
+	{"MemoryMin", []string{"infinity", "0"}, []string{"0"}},
+	{"MemoryLow", []string{"1.5G"}, []string{"1536M"}},
+	{"MemoryHigh", []string{"12.34%"}, []string{"12.34%"}},
+	{"MemoryMax", []string{"1G 512M"}, []string{"1536M"}},
+	{"MemorySwapMax", []string{"0%"}, []string{"0"}},
+	{"MemoryZSwapMax", []string{"infinity"}, []string{"infinity"}},
+	{"MemoryZSwapWriteback", []string{"off"}, []string{"no"}},
+	{"TasksMax", []string{"infinity", "100%", "4096"}, []string{"4096"}},
+	{"CPUWeight", []string{"100", "idle"}, []string{"idle"}},
+	{"CPUQuota", []string{"12.50%", "250%"}, []string{"250%"}},
+	{"CPUQuotaPeriodSec", []string{"10ms", "2s"}, []string{"1s"}},
+	{"AllowedCPUs", []string{"3,0-1", "2"}, []string{"0-3"}},
+	{"AllowedMemoryNodes", []string{"0", "1"}, []string{"0-1"}},
+	{"CPUSetPartition", []string{"isolated"}, []string{"isolated"}},
+	{"IOWeight", []string{"1", "10000"}, []string{"10000"}},
+	{"IODeviceWeight", []string{"/dev/sda 1000", `"/srv/a b"  7`}, []string{"/dev/sda 1000", `"/srv/a b" 7`}},
+	{"IOReadBandwidthMax", []string{"/dev/sda 5M", "/dev/sda infinity"}, []string{"/dev/sda 5M", "/dev/sda infinity"}},
+	{"IOWriteBandwidthMax", []string{"/dev/sda 1.5K"}, []string{"/dev/sda 1500"}},
+	{"IOReadIOPSMax", []string{"/dev/sda 1K"}, []string{"/dev/sda 1K"}},
+	{"IOWriteIOPSMax", []string{"/srv 1"}, []string{"/srv 1"}},
+	{"IODeviceLatencyTargetSec", []string{"/dev/sda 25ms", "/dev/sdb 1s 500ms"}, []string{"/dev/sda 25ms", "/dev/sdb 1500ms"}},
+	{"Delegate", []string{"cpu  memory", "pids cpu"}, []string{"cpu memory pids"}},
+	{"DelegateSubgroup", []string{"main"}, []string{"main"}},
+	{"KillMode", []string{"mixed"}, []string{"mixed"}},
+	{"X-Hardrun-CGroup", []string{"/services/named"}, []string{"/services/named"}},
 	{"X-Hardrun-Caps", []string{"~net_raw,kill"}, []string{"~CAP_KILL CAP_NET_RAW"}},
 	{"X-Hardrun-Chroot", []string{"/srv/cage"}, []string{"/srv/cage"}},
 	{"X-Hardrun-SeccompBPF", []string{"/etc//filter.bpf"}, []string{"/etc/filter.bpf"}},

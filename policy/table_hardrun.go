@@ -81,6 +81,13 @@ var hardrunTable = [...]Directive{
 		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.Init })},
 	},
 	{
+		Name: "CGroup", Own: true, Section: "Service",
+		Option: "cgroup", Arg: "PATH",
+		Doc:   "Place the daemon in this control group.",
+		Notes: "With a / before it the path is one from the root of the tree, without it is one below the group that hardrun was started in.",
+		Value: &Value{NeverEmpty: true, field: &scalar[string]{func(p *Policy) *Opt[string] { return &p.CGroup }, ParseGroupPath, itself}},
+	},
+	{
 		Name: "Parent", Own: true, Section: "Service",
 		Option: "parent", Arg: "auto|never|always", Default: "auto",
 		Doc:   "Choose whether a parent process may stay.",

@@ -8,8 +8,8 @@ var Directives = []*Directive{
 	&unitTable[10],        // After
 	&unitTable[45],        // Alias
 	&unitTable[27],        // AllowIsolate
-	&hardrunTable[18],     // AllowLandlock
-	&hardrunTable[29],     // AllowNewCalls
+	&hardrunTable[19],     // AllowLandlock
+	&hardrunTable[30],     // AllowNewCalls
 	&resourceTable[4],     // AllowedCPUs
 	&resourceTable[6],     // AllowedMemoryNodes
 	&unitTable[49],        // Also
@@ -71,6 +71,7 @@ var Directives = []*Directive{
 	&resourceTable[75],    // BlockIOWriteBandwidth
 	&serviceTable[5],      // BusName
 	&serviceTable[53],     // BusPolicy
+	&hardrunTable[10],     // CGroup
 	&resourceTable[9],     // CPUAccounting
 	&processTable[27],     // CPUAffinity
 	&resourceTable[63],    // CPUPressureThresholdSec
@@ -148,9 +149,9 @@ var Directives = []*Directive{
 	&resourceTable[48],    // DeviceAllow
 	&resourceTable[49],    // DevicePolicy
 	&resourceTable[53],    // DisableControllers
-	&hardrunTable[21],     // Do
+	&hardrunTable[22],     // Do
 	&unitTable[1],         // Documentation
-	&hardrunTable[14],     // DropIn
+	&hardrunTable[15],     // DropIn
 	&identityTable[4],     // DynamicUser
 	&hardrunTable[5],      // Env
 	&environmentTable[0],  // Environment
@@ -166,7 +167,7 @@ var Directives = []*Directive{
 	&serviceTable[12],     // ExecStop
 	&serviceTable[13],     // ExecStopPost
 	&serviceTable[1],      // ExitType
-	&hardrunTable[28],     // ExplainDenials
+	&hardrunTable[29],     // ExplainDenials
 	&pathsTable[19],       // ExtensionDirectories
 	&pathsTable[11],       // ExtensionImagePolicy
 	&pathsTable[18],       // ExtensionImages
@@ -174,8 +175,8 @@ var Directives = []*Directive{
 	&unitTable[33],        // FailureActionExitStatus
 	&serviceTable[37],     // FileDescriptorStoreMax
 	&serviceTable[38],     // FileDescriptorStorePreserve
-	&hardrunTable[30],     // FilterBackend
-	&hardrunTable[26],     // FilterOut
+	&hardrunTable[31],     // FilterBackend
+	&hardrunTable[27],     // FilterOut
 	&serviceTable[51],     // FinalKillSignal
 	&identityTable[1],     // Group
 	&serviceTable[3],      // GuessMainPID
@@ -230,11 +231,11 @@ var Directives = []*Directive{
 	&processTable[15],     // LimitRTTIME
 	&processTable[11],     // LimitSIGPENDING
 	&processTable[3],      // LimitSTACK
-	&hardrunTable[20],     // Listen
+	&hardrunTable[21],     // Listen
 	&environmentTable[25], // LoadCredential
 	&environmentTable[26], // LoadCredentialEncrypted
 	&sandboxTable[34],     // LockPersonality
-	&hardrunTable[16],     // Log
+	&hardrunTable[17],     // Log
 	&environmentTable[10], // LogExtraFields
 	&environmentTable[13], // LogFilterPatterns
 	&environmentTable[9],  // LogLevelMax
@@ -264,7 +265,7 @@ var Directives = []*Directive{
 	&processTable[33],     // MemoryTHP
 	&resourceTable[26],    // MemoryZSwapMax
 	&resourceTable[28],    // MemoryZSwapWriteback
-	&hardrunTable[15],     // MinimalRoot
+	&hardrunTable[16],     // MinimalRoot
 	&pathsTable[13],       // MountAPIVFS
 	&sandboxTable[40],     // MountFlags
 	&pathsTable[10],       // MountImagePolicy
@@ -289,9 +290,9 @@ var Directives = []*Directive{
 	&unitTable[20],        // OnSuccessJobMode
 	&serviceTable[43],     // OpenFile
 	&identityTable[5],     // PAMName
-	&hardrunTable[22],     // PID
+	&hardrunTable[23],     // PID
 	&serviceTable[4],      // PIDFile
-	&hardrunTable[10],     // Parent
+	&hardrunTable[11],     // Parent
 	&unitTable[6],         // PartOf
 	&environmentTable[2],  // PassEnvironment
 	&serviceTable[33],     // PermissionsStartOnly
@@ -316,10 +317,10 @@ var Directives = []*Directive{
 	&sandboxTable[21],     // ProtectKernelTunables
 	&sandboxTable[0],      // ProtectProc
 	&sandboxTable[2],      // ProtectSystem
-	&hardrunTable[27],     // Prove
+	&hardrunTable[28],     // Prove
 	&sandboxTable[5],      // ReadOnlyPaths
 	&sandboxTable[4],      // ReadWritePaths
-	&hardrunTable[23],     // ReadyFD
+	&hardrunTable[24],     // ReadyFD
 	&unitTable[42],        // RebootArgument
 	&serviceTable[45],     // RefreshOnReload
 	&unitTable[25],        // RefuseManualStart
@@ -364,17 +365,17 @@ var Directives = []*Directive{
 	&serviceTable[24],     // RuntimeMaxSec
 	&serviceTable[25],     // RuntimeRandomizedExtraSec
 	&identityTable[11],    // SELinuxContext
-	&hardrunTable[25],     // SeccompBPF
+	&hardrunTable[26],     // SeccompBPF
 	&identityTable[10],    // SecureBits
 	&serviceTable[49],     // SendSIGHUP
 	&serviceTable[50],     // SendSIGKILL
 	&environmentTable[28], // SetCredential
 	&environmentTable[29], // SetCredentialEncrypted
 	&identityTable[3],     // SetLoginEnvironment
-	&hardrunTable[24],     // SkipStatus
+	&hardrunTable[25],     // SkipStatus
 	&resourceTable[50],    // Slice
 	&identityTable[13],    // SmackProcessLabel
-	&hardrunTable[19],     // Socket
+	&hardrunTable[20],     // Socket
 	&resourceTable[40],    // SocketBindAllow
 	&resourceTable[41],    // SocketBindDeny
 	&serviceTable[36],     // Sockets
@@ -404,7 +405,7 @@ var Directives = []*Directive{
 	&pathsTable[30],       // StateDirectoryQuota
 	&unitTable[16],        // StopPropagatedFrom
 	&unitTable[24],        // StopWhenUnneeded
-	&hardrunTable[12],     // Strict
+	&hardrunTable[13],     // Strict
 	&unitTable[32],        // SuccessAction
 	&unitTable[34],        // SuccessActionExitStatus
 	&serviceTable[29],     // SuccessExitStatus
@@ -441,8 +442,8 @@ var Directives = []*Directive{
 	&processTable[16],     // UMask
 	&serviceTable[40],     // USBFunctionDescriptors
 	&serviceTable[41],     // USBFunctionStrings
-	&hardrunTable[17],     // UnitPath
-	&hardrunTable[13],     // Unknown
+	&hardrunTable[18],     // UnitPath
+	&hardrunTable[14],     // Unknown
 	&environmentTable[3],  // UnsetEnvironment
 	&unitTable[48],        // UpheldBy
 	&unitTable[7],         // Upholds
@@ -450,7 +451,7 @@ var Directives = []*Directive{
 	&sandboxTable[13],     // UserNamespacePath
 	&environmentTable[30], // UtmpIdentifier
 	&environmentTable[31], // UtmpMode
-	&hardrunTable[11],     // Waive
+	&hardrunTable[12],     // Waive
 	&unitTable[46],        // WantedBy
 	&unitTable[2],         // Wants
 	&unitTable[19],        // WantsMountsFor
@@ -474,8 +475,8 @@ var aliasIndex = [...]alias{
 
 // optionIndex are the long options, sorted.
 var optionIndex = [...]alias{
-	{"allow-landlock", &hardrunTable[18]},
-	{"allow-new-calls", &hardrunTable[29]},
+	{"allow-landlock", &hardrunTable[19]},
+	{"allow-new-calls", &hardrunTable[30]},
 	{"allowed-cpus", &resourceTable[4]},
 	{"allowed-memory-nodes", &resourceTable[6]},
 	{"ambient-capabilities", &identityTable[7]},
@@ -496,6 +497,7 @@ var optionIndex = [...]alias{
 	{"cache-directory-quota", &pathsTable[31]},
 	{"capability-bounding-set", &identityTable[6]},
 	{"caps", &hardrunTable[0]},
+	{"cgroup", &hardrunTable[10]},
 	{"chroot", &hardrunTable[1]},
 	{"clear-env", &hardrunTable[6]},
 	{"configuration-directory", &pathsTable[24]},
@@ -520,20 +522,20 @@ var optionIndex = [...]alias{
 	{"device-allow", &resourceTable[48]},
 	{"device-policy", &resourceTable[49]},
 	{"disable-controllers", &resourceTable[53]},
-	{"do", &hardrunTable[21]},
-	{"drop-in", &hardrunTable[14]},
+	{"do", &hardrunTable[22]},
+	{"drop-in", &hardrunTable[15]},
 	{"dynamic-user", &identityTable[4]},
 	{"env", &hardrunTable[5]},
 	{"environment", &environmentTable[0]},
 	{"environment-file", &environmentTable[1]},
 	{"exec-paths", &sandboxTable[7]},
 	{"exec-search-path", &pathsTable[0]},
-	{"explain-denials", &hardrunTable[28]},
+	{"explain-denials", &hardrunTable[29]},
 	{"extension-directories", &pathsTable[19]},
 	{"extension-image-policy", &pathsTable[11]},
 	{"extension-images", &pathsTable[18]},
-	{"filter-backend", &hardrunTable[30]},
-	{"filter-out", &hardrunTable[26]},
+	{"filter-backend", &hardrunTable[31]},
+	{"filter-out", &hardrunTable[27]},
 	{"group", &identityTable[1]},
 	{"ignore-sigpipe", &processTable[22]},
 	{"import-credential", &environmentTable[27]},
@@ -559,6 +561,7 @@ var optionIndex = [...]alias{
 	{"keep-fd", &hardrunTable[7]},
 	{"keep-tty", &hardrunTable[8]},
 	{"keyring-mode", &processTable[18]},
+	{"kill-mode", &serviceTable[46]},
 	{"limit-as", &processTable[9]},
 	{"limit-core", &processTable[4]},
 	{"limit-cpu", &processTable[0]},
@@ -575,11 +578,11 @@ var optionIndex = [...]alias{
 	{"limit-rttime", &processTable[15]},
 	{"limit-sigpending", &processTable[11]},
 	{"limit-stack", &processTable[3]},
-	{"listen", &hardrunTable[20]},
+	{"listen", &hardrunTable[21]},
 	{"load-credential", &environmentTable[25]},
 	{"load-credential-encrypted", &environmentTable[26]},
 	{"lock-personality", &sandboxTable[34]},
-	{"log", &hardrunTable[16]},
+	{"log", &hardrunTable[17]},
 	{"log-extra-fields", &environmentTable[10]},
 	{"log-filter-patterns", &environmentTable[13]},
 	{"log-level-max", &environmentTable[9]},
@@ -602,7 +605,7 @@ var optionIndex = [...]alias{
 	{"memory-thp", &processTable[33]},
 	{"memory-zswap-max", &resourceTable[26]},
 	{"memory-zswap-writeback", &resourceTable[28]},
-	{"minimal-root", &hardrunTable[15]},
+	{"minimal-root", &hardrunTable[16]},
 	{"mount-api-vfs", &pathsTable[13]},
 	{"mount-apivfs", &pathsTable[13]},
 	{"mount-flags", &sandboxTable[40]},
@@ -620,10 +623,10 @@ var optionIndex = [...]alias{
 	{"oom-score-adjust", &processTable[19]},
 	{"open-file", &serviceTable[43]},
 	{"pam-name", &identityTable[5]},
-	{"parent", &hardrunTable[10]},
+	{"parent", &hardrunTable[11]},
 	{"pass-environment", &environmentTable[2]},
 	{"personality", &processTable[21]},
-	{"pid", &hardrunTable[22]},
+	{"pid", &hardrunTable[23]},
 	{"private-bpf", &sandboxTable[29]},
 	{"private-devices", &sandboxTable[11]},
 	{"private-ipc", &sandboxTable[15]},
@@ -642,12 +645,12 @@ var optionIndex = [...]alias{
 	{"protect-kernel-tunables", &sandboxTable[21]},
 	{"protect-proc", &sandboxTable[0]},
 	{"protect-system", &sandboxTable[2]},
-	{"prove", &hardrunTable[27]},
+	{"prove", &hardrunTable[28]},
 	{"read-only-directories", &sandboxTable[5]},
 	{"read-only-paths", &sandboxTable[5]},
 	{"read-write-directories", &sandboxTable[4]},
 	{"read-write-paths", &sandboxTable[4]},
-	{"ready-fd", &hardrunTable[23]},
+	{"ready-fd", &hardrunTable[24]},
 	{"remove-ipc", &sandboxTable[38]},
 	{"restrict-address-families", &sandboxTable[25]},
 	{"restrict-file-systems", &sandboxTable[26]},
@@ -672,16 +675,16 @@ var optionIndex = [...]alias{
 	{"runtime-max-sec", &serviceTable[24]},
 	{"runtime-randomized-extra-sec", &serviceTable[25]},
 	{"seccomp", &sandboxTable[41]},
-	{"seccomp-bpf", &hardrunTable[25]},
+	{"seccomp-bpf", &hardrunTable[26]},
 	{"secure-bits", &identityTable[10]},
 	{"selinux-context", &identityTable[11]},
 	{"set-credential", &environmentTable[28]},
 	{"set-credential-encrypted", &environmentTable[29]},
 	{"set-login-environment", &identityTable[3]},
-	{"skip-status", &hardrunTable[24]},
+	{"skip-status", &hardrunTable[25]},
 	{"slice", &resourceTable[50]},
 	{"smack-process-label", &identityTable[13]},
-	{"socket", &hardrunTable[19]},
+	{"socket", &hardrunTable[20]},
 	{"socket-bind-allow", &resourceTable[40]},
 	{"socket-bind-deny", &resourceTable[41]},
 	{"standard-error", &environmentTable[6]},
@@ -702,7 +705,7 @@ var optionIndex = [...]alias{
 	{"state-directory-accounting", &pathsTable[33]},
 	{"state-directory-mode", &pathsTable[26]},
 	{"state-directory-quota", &pathsTable[30]},
-	{"strict", &hardrunTable[12]},
+	{"strict", &hardrunTable[13]},
 	{"supplementary-groups", &identityTable[2]},
 	{"syslog-facility", &environmentTable[16]},
 	{"syslog-identifier", &environmentTable[15]},
@@ -723,13 +726,13 @@ var optionIndex = [...]alias{
 	{"tty-vhangup", &environmentTable[21]},
 	{"tty-vt-disallocate", &environmentTable[24]},
 	{"umask", &processTable[16]},
-	{"unit-path", &hardrunTable[17]},
-	{"unknown", &hardrunTable[13]},
+	{"unit-path", &hardrunTable[18]},
+	{"unknown", &hardrunTable[14]},
 	{"unset-environment", &environmentTable[3]},
 	{"user", &identityTable[0]},
 	{"user-namespace-path", &sandboxTable[13]},
 	{"utmp-identifier", &environmentTable[30]},
 	{"utmp-mode", &environmentTable[31]},
-	{"waive", &hardrunTable[11]},
+	{"waive", &hardrunTable[12]},
 	{"working-directory", &pathsTable[1]},
 }

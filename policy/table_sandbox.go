@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"github.com/hardrun/hardrun/cgroup"
 	"github.com/hardrun/hardrun/ns"
 	"github.com/hardrun/hardrun/seccomp"
 )
@@ -218,7 +219,9 @@ var sandboxTable = [...]Directive{
 		Name: "RestrictFileSystems", Section: "Service", Man: manExec,
 		Option: "restrict-file-systems", Arg: "[~]TYPE...",
 		Doc:   "Limit the types of file systems that the daemon can open files on.",
-		Class: ClassShield, Support: NotYet, Why: "not yet applied: needs a BPF program in the LSM",
+		Notes: "Names and groups (@basic-api, @network …), lines are put together as in RestrictNetworkInterfaces=. The kernel is asked for the magic number: one of ext2, ext3 and ext4 stands for all three, and one that is left in a list allows all. An unknown name is an error; systemd passes over it.",
+		Class: ClassShield,
+		Value: &Value{List: true, field: &namesField{opt: func(p *Policy) *Opt[cgroup.Names] { return &p.RestrictFileSystems }, what: "file system", check: checkFileSystem, members: cgroup.FileSystemNames, example: "tmpfs"}},
 	},
 	{
 		Name: "RestrictNamespaces", Section: "Service", Man: manExec,
@@ -327,7 +330,7 @@ var sandboxTable = [...]Directive{
 		Doc:   "Limit the system calls that the daemon can make.",
 		Notes: "The first line decides whether it lists what is allowed or, with ~, what is not; later ones add or take away. An allow list has @default. In a ~ line a call can have an action of its own: NAME:ERRNO, NAME:kill, NAME:log. An unknown name is noted where the filter is stricter without it, refused in a ~ line. A filter without execve is refused. With a ~ list, calls that are newer than hardrun are not there (ENOSYS) where it names groups (--allow-new-calls), and io_uring is not there where it names a call that io_uring makes as well; a line without ~ that names @io-uring, or its calls, keeps it.",
 		Class: ClassFilter,
-		Value: &Value{List: true, Words: callGroups[:], field: &list[CallLine]{items: func(p *Policy) *List[CallLine] { return &p.SystemCallFilter }, parse: parseCallLines, text: callLineText}},
+		Value: &Value{List: true, Words: callGroups, field: &list[CallLine]{items: func(p *Policy) *List[CallLine] { return &p.SystemCallFilter }, parse: parseCallLines, text: callLineText}},
 	},
 	{
 		Name: "SystemCallErrorNumber", Section: "Service", Man: manExec,
@@ -350,6 +353,6 @@ var sandboxTable = [...]Directive{
 		Doc:   "Log these system calls.",
 		Notes: "By the audit log, or the kernel's where there is no auditd. An unknown name is refused.",
 		Class: ClassFilter,
-		Value: &Value{List: true, Words: callGroups[:], field: &list[CallLine]{items: func(p *Policy) *List[CallLine] { return &p.SystemCallLog }, parse: parseLogLines, text: callLineText}},
+		Value: &Value{List: true, Words: callGroups, field: &list[CallLine]{items: func(p *Policy) *List[CallLine] { return &p.SystemCallLog }, parse: parseLogLines, text: callLineText}},
 	},
 }

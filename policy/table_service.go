@@ -198,8 +198,12 @@ var serviceTable = [...]Directive{
 		Doc: "Choose what is set up anew on a reload.", Support: Manager, Why: whyManager,
 	},
 	{
-		Name: "KillMode", Section: "Service", Man: manKill, NoOption: true, Arg: "control-group|mixed|process|none", Default: "control-group",
-		Doc: "Choose which processes of the service are killed when it stops.", Support: Manager, Why: whyStop,
+		Name: "KillMode", Section: "Service", Man: manKill,
+		Option: "kill-mode", Arg: "control-group|mixed|process|none", Default: "control-group",
+		Doc:   "Choose which processes of the service are killed when it stops.",
+		Notes: "For control-group and mixed a parent stays; process and none ask for nothing, and neither does an unset one.",
+		Class: ClassResource,
+		Value: &Value{Words: []string{"control-group", "mixed", "process", "none"}, field: &scalar[string]{func(p *Policy) *Opt[string] { return &p.KillMode }, parseKillMode, itself}},
 	},
 	{
 		Name: "KillSignal", Section: "Service", Man: manKill, NoOption: true, Arg: "SIGNAL", Default: "SIGTERM",

@@ -122,6 +122,7 @@ var irregular = map[string]string{
 	"MemoryZSwapMax":        "memory-zswap-max",
 	"StartupMemoryZSwapMax": "startup-memory-zswap-max",
 	"MemoryZSwapWriteback":  "memory-zswap-writeback",
+	"CGroup":                "cgroup",
 }
 
 func TestOptionNames(t *testing.T) {
@@ -176,6 +177,8 @@ func TestOptionNames(t *testing.T) {
 		{"seccomp-bpf", "SeccompBPF"},
 		{"drop-in", "DropIn"},
 		{"caps", "Caps"},
+		{"cgroup", "CGroup"},
+		{"kill-mode", "KillMode"},
 	} {
 		if d := ByOption(c.option); d == nil || d.Name != c.name {
 			t.Errorf("ByOption(%q) = %v, want %s", c.option, d, c.name)
@@ -185,7 +188,7 @@ func TestOptionNames(t *testing.T) {
 
 // TestOwnRows holds the list of hardrun's own options.
 func TestOwnRows(t *testing.T) {
-	applied := strings.Fields("Caps Chroot Env ClearEnv KeepFD KeepTTY Init Waive Strict Log Parent Unknown SeccompBPF " +
+	applied := strings.Fields("Caps CGroup Chroot Env ClearEnv KeepFD KeepTTY Init Waive Strict Log Parent Unknown SeccompBPF " +
 		"Bind RoBind Tmpfs MinimalRoot AllowLandlock AllowNewCalls FilterBackend FilterOut ExplainDenials")
 	notYet := strings.Fields("DropIn UnitPath Socket Listen Do PID ReadyFD " +
 		"SkipStatus Prove")
@@ -259,8 +262,7 @@ func TestDefaultsParse(t *testing.T) {
 		if err := p.SetDirective(d, d.Default, inUnit); err != nil {
 			t.Errorf("%s=%s: %v", d.Name, d.Default, err)
 		}
-		// A limit that systemd sets by default is still one.
-		if len(p.NotApplied) > 0 && d.Name != "TasksMax" {
+		if len(p.NotApplied) > 0 {
 			t.Errorf("%s=%s is the default and would be refused", d.Name, d.Default)
 		}
 	}
@@ -321,6 +323,7 @@ func TestWaivable(t *testing.T) {
 		"ProtectSystem": true, "InaccessiblePaths": true, "PrivatePIDs": true, "PrivateUsers": true, "PrivateIPC": true,
 		"ProtectHostname": true, "ProtectClock": true, "PrivateDevices": true, "ProtectProc": true, "LimitNOFILE": true, "CPUQuota": true, "SELinuxContext": true,
 		"SyslogIdentifier": true, "X-Hardrun-Caps": true,
+		"DeviceAllow": true, "IPAddressDeny": true, "RestrictFileSystems": true, "MemoryMax": true, "KillMode": true, "X-Hardrun-CGroup": false, "Delegate": false,
 	} {
 		if d := Lookup(name); d == nil || d.Class.Waivable() != want {
 			t.Errorf("%s: waivable %v, want %v", name, !want, want)

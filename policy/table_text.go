@@ -14,7 +14,6 @@ const (
 const (
 	whyFilter  = "not yet applied: needs a system-call filter"
 	whyCgroup  = "not yet applied: needs a cgroup"
-	whyBPF     = "not yet applied: needs a BPF program on a cgroup"
 	whyDirs    = "not yet applied: needs a directory to be made for the daemon"
 	whyDynamic = "not yet applied: needs a user to be made up and its traces to be removed"
 	whyCreds   = "not yet applied: needs a directory of credentials"
@@ -25,6 +24,10 @@ const (
 	whyQuota   = "needs a manager that hands out project ids of file systems"
 	whyJournal = "is done by systemd-journald to the records it receives"
 	whySealed  = "needs the keys of systemd-creds or a TPM"
+	whySlice   = "needs a manager that keeps slices: --cgroup=PATH places the service"
+	whyDisable = "needs a manager that watches the groups below the service: name in Delegate= the controllers that they may have"
+	whyBelow   = "needs a manager that keeps the units of a slice: give each of them "
+	whyStartup = "needs a manager that knows when the machine has started: give the directive without Startup"
 	whyV1      = "controls cgroup v1, which systemd 262 does not do either"
 
 	whyManager = "belongs to the service manager"

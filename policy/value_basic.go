@@ -64,7 +64,7 @@ func ParseNsec(s string) (uint64, error) { return process.ParseNsec(s) }
 func ParseInt(s string, low, high int) (int, error) {
 	number := strings.TrimPrefix(s, "-")
 	switch {
-	case number == "" || strings.Trim(number, "0123456789") != "":
+	case number == "" || strings.Trim(number, "0123456789") != "" || s == "-0":
 		return 0, errors.New("not a decimal number: " + strconv.Quote(s))
 	case number[0] == '0' && len(number) > 1:
 		return 0, errors.New("leading zero in " + strconv.Quote(s) + " (systemd reads it as octal)")

@@ -24,7 +24,7 @@ type CallWord struct {
 
 // callGroups are the groups, for completion: a part of the table, which the linker makes.
 // A test holds them against package seccomp.
-var callGroups = [...]string{
+var callGroups = []string{
 	"@aio", "@basic-io", "@chown", "@clock", "@cpu-emulation", "@debug", "@default", "@file-system", "@io-event", "@io-uring", "@ipc",
 	"@keyring", "@known", "@memlock", "@module", "@mount", "@network-io", "@obsolete", "@pkey", "@privileged", "@process", "@raw-io", "@reboot",
 	"@resources", "@sandbox", "@setuid", "@signal", "@swap", "@sync", "@system-service", "@timer",

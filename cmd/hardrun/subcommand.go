@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"runtime/debug"
 	"strings"
 
 	"github.com/hardrun/hardrun/policy"
@@ -87,7 +86,7 @@ var helpGroups = [...]struct {
 	names []string
 }{
 	{"who the daemon is", []string{"User", "Group", "SupplementaryGroups", "SetLoginEnvironment"}},
-	{"what it may", []string{"Caps", "CapabilityBoundingSet", "AmbientCapabilities", "SecureBits", "NoNewPrivileges", "SystemCallFilter", "SystemCallErrorNumber", "SystemCallArchitectures", "SystemCallLog", "RestrictAddressFamilies", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID", "LockPersonality", "MemoryDenyWriteExecute", "SeccompBPF", "ProtectClock", "SELinuxContext", "AppArmorProfile", "SmackProcessLabel", "KeyringMode"}},
+	{"what it may", []string{"Caps", "CapabilityBoundingSet", "AmbientCapabilities", "SecureBits", "NoNewPrivileges", "SystemCallFilter", "SystemCallErrorNumber", "SystemCallArchitectures", "SystemCallLog", "RestrictAddressFamilies", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID", "LockPersonality", "MemoryDenyWriteExecute", "SeccompBPF", "RestrictFileSystems", "DevicePolicy", "DeviceAllow", "ProtectClock", "SELinuxContext", "AppArmorProfile", "SmackProcessLabel", "KeyringMode"}},
 	{"what it sees", []string{
 		"ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths",
 		"Bind", "RoBind", "Tmpfs", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "MinimalRoot", "Chroot", "RootDirectory", "MountAPIVFS", "BindLogSockets",
@@ -97,6 +96,11 @@ var helpGroups = [...]struct {
 	{"what it shares with the host", []string{
 		"PrivateNetwork", "NetworkNamespacePath", "PrivateIPC", "IPCNamespacePath", "PrivatePIDs", "ProtectHostname", "PrivateUsers", "UserNamespacePath", "DelegateNamespaces",
 	}},
+	{"which network it reaches", []string{
+		"IPAddressAllow", "IPAddressDeny", "SocketBindAllow", "SocketBindDeny", "RestrictNetworkInterfaces", "BindNetworkInterface",
+		"IPIngressFilterPath", "IPEgressFilterPath", "BPFProgram",
+	}},
+	{"which control group it is in", []string{"CGroup", "Delegate", "DelegateSubgroup", "KillMode"}},
 	{"what it is started with", []string{"Env", "Environment", "EnvironmentFile", "PassEnvironment", "UnsetEnvironment", "ClearEnv", "StandardInput", "StandardOutput", "StandardError", "StandardInputText", "StandardInputData", "KeepFD", "IgnoreSIGPIPE", "UMask", "KeepTTY", "TTYPath", "TTYReset", "TTYVHangup", "TTYVTDisallocate", "TTYRows", "TTYColumns"}},
 	{"limits and scheduling", nil}, // all others of systemd's
 	{"hardrun itself", nil},        // all others of its own
@@ -169,9 +173,6 @@ func versionCommand(args []string) int {
 	v := Version
 	if v == "" {
 		v = "(devel)"
-		if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-			v = info.Main.Version
-		}
 	}
 	return out("hardrun " + v + "\nreference: systemd " + policy.Reference + "\nlaunch: " + backend + "\n")
 }

@@ -3,6 +3,7 @@
 # make demo       named on port 53 without privilege, step by step (root, Debian: installs what it needs, and says so)
 # make test       all tests (root: all of them; else what can run, and what could not is listed)
 # make test-faults every system call of five launches made to fail and to lie (root, a quarter of an hour)
+# make test-vm    what needs a machine with cgroup2 alone, on Debian's kernels in qemu (root installs what it needs)
 # make lint       gofumpt, vet, staticcheck, errcheck, govulncheck
 # make fuzz       each fuzz target for FUZZTIME (default 20s)
 # make bench      launches next to their peers, as ratios of the same run
@@ -18,16 +19,19 @@ CC_USED := $(if $(MUSL),musl-gcc,$(if $(filter default,$(origin CC)),gcc,$(CC)))
 STRIP   ?= -s -w
 OUT     ?= bin/hardrun
 LDFLAGS := $(STRIP) -linkmode external -extldflags "-static" -X main.Version=$(VERSION)
+# Own code is not inlined: a tenth of the binary less to read in, and no slower, as a launch
+# spends its time in the kernel and in the start of the Go runtime.
+GCFLAGS := github.com/hardrun/hardrun/...=-l
 FUZZTIME ?= 20s
 
-.PHONY: all build libseccomp demo test test-faults lint fuzz bench generate install clean setup
+.PHONY: all build libseccomp demo test test-faults test-vm lint fuzz bench generate install clean setup
 
 all: build
 
 build:
 	@echo "building $(OUT), static, with $(CC_USED)$(if $(MUSL),, (musl-gcc is not here: static glibc starts 0.5 ms slower))"
 	@mkdir -p $(dir $(OUT))
-	CC=$(CC_USED) CGO_ENABLED=1 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(OUT) ./cmd/hardrun
+	CC=$(CC_USED) CGO_ENABLED=1 $(GO) build -trimpath -tags $(TAGS) -gcflags '$(GCFLAGS)' -ldflags '$(LDFLAGS)' -o $(OUT) ./cmd/hardrun
 
 # Distributions have libseccomp for their own C library alone.
 libseccomp:
@@ -47,6 +51,9 @@ test: setup build
 test-faults: SETUP = test
 test-faults: setup
 	sh integration/faults.sh
+
+test-vm: build
+	sh integration/vm.sh
 
 lint:
 	sh integration/lint.sh

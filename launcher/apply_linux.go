@@ -3,6 +3,7 @@ package launcher
 import (
 	"errors"
 
+	"github.com/hardrun/hardrun/cgroup"
 	"github.com/hardrun/hardrun/ns"
 	"github.com/hardrun/hardrun/row"
 	"golang.org/x/sys/unix"
@@ -87,6 +88,11 @@ func (pl *Plan) Apply(t *Thread) (Sealed, error) {
 	}
 	if pl.join != nil {
 		sealed.keep = append(sealed.keep, pl.join.FD())
+	}
+	for i := range pl.Entries {
+		if f, is := pl.Entries[i].Step.(*cgroup.Filter); is {
+			sealed.keep = append(sealed.keep, f.FDs()...)
+		}
 	}
 	return sealed, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hardrun/hardrun/caps"
 	"github.com/hardrun/hardrun/ns"
+	"github.com/hardrun/hardrun/order"
 	"github.com/hardrun/hardrun/policy"
 	"github.com/hardrun/hardrun/process"
 	"github.com/hardrun/hardrun/row"
@@ -49,6 +50,7 @@ type compiler struct {
 	userns     userNS
 	outer      bool         // root made, before it, what it shall not own
 	firstMaps  *ns.UserMaps // of a user namespace that comes first
+	start      *Start       // what a second start is or was for; nil where there is none
 	replaced   [3]bool      // standard streams that are connected anew
 }
 
@@ -82,12 +84,13 @@ func Compile(asked *policy.Policy, env *Env) *Plan {
 	c.filter()
 	c.keptTerminal()
 	c.credentials()
+	c.cgroups()
 	c.environment()
 	c.ending()
 	c.withoutLinux()
 	c.waive()
 	// What cannot be meant comes before what is not here: its status is the one.
-	slices.SortStableFunc(c.plan.Refused, func(a, b Refusal) int { return notUsage(a) - notUsage(b) })
+	order.By(c.plan.Refused, func(a, b *Refusal) bool { return a.Exit == ExitUsage && b.Exit != ExitUsage })
 	c.number()
 	c.explainStart()
 	if env.For != "launch" {
@@ -401,13 +404,6 @@ func (c *compiler) ending() {
 	c.add(StageExec, &execStep{c.plan}, "", policy.Origin{}, ExitExec)
 }
 
-func notUsage(r Refusal) int {
-	if r.Exit == ExitUsage {
-		return 0
-	}
-	return 1
-}
-
 // waive moves the refusals that were waived by name to Plan.Waived. Under
 // --strict nothing is waived.
 func (c *compiler) waive() {
@@ -437,7 +433,7 @@ func (c *compiler) waived(name string) bool {
 // number sorts the steps into their stages, and gives each a group of its own
 // for waivers and pending refusals.
 func (c *compiler) number() {
-	slices.SortStableFunc(c.plan.Entries, func(a, b Entry) int { return int(a.Stage) - int(b.Stage) })
+	order.By(c.plan.Entries, func(a, b *Entry) bool { return a.Stage < b.Stage })
 	for i := range c.plan.Entries {
 		e := &c.plan.Entries[i]
 		e.group = uint8(min(i+1, 63))

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/hardrun/hardrun/caps"
+	"github.com/hardrun/hardrun/cgroup"
 	"github.com/hardrun/hardrun/policy"
 	"github.com/hardrun/hardrun/process"
 )
@@ -23,6 +24,20 @@ func aRoot() *Env {
 		User:     caps.User{Name: "www", UID: 33, GID: 34, Home: "/var/www", Shell: "/usr/sbin/nologin", Entry: true},
 		// www is in its own group and in two others.
 		UserGroups: []uint32{34, 4, 27},
+		CGroups:    someGroups(),
+	}
+}
+
+// someGroups are the control groups of a machine with cgroup2 alone.
+func someGroups() CGroups {
+	t := cgroup.Tree{Unified: true, Mount: "/cg", Own: "/own"}
+	return CGroups{
+		Read: true, Trees: []cgroup.Tree{t}, Homes: []*cgroup.Home{cgroup.NewHome(t, "/own/hardrun-daemon", false)},
+		Access:    []cgroupAccess{{Offers: []string{"cpuset", "cpu", "io", "memory", "pids"}}},
+		Devices:   [][]cgroup.Device{{{Major: 1, Minor: 3, Access: cgroup.Read}}},
+		Terminals: []cgroup.Device{{Major: 136, Minor: cgroup.AnyMinor, Access: cgroup.Read | cgroup.Write}},
+		Clocks:    []cgroup.Device{{Major: 249, Minor: cgroup.AnyMinor, Access: cgroup.Read}},
+		Disks:     [][2]uint32{{8, 0}}, Memory: 1 << 30, Swap: 1 << 20, Tasks: 1000,
 	}
 }
 
@@ -173,7 +188,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"a locked flag", []string{"SecureBits=noroot"}, func(e *Env) { e.SecureBits = caps.SecbitNoRootLocked }, "\"noroot-locked\" was inherited", 213},
 		{"no security module", []string{"AppArmorProfile=x"}, nil, "AppArmorProfile=: the security module is not there", 231},
 		{"a priority without its policy", []string{"CPUSchedulingPriority=5"}, nil, "only the policies fifo and rr take a priority", 214},
-		{"not applied", []string{"RestrictFileSystems=ext4"}, nil, "RestrictFileSystems=: known, not yet applied", 78},
+		{"not applied", []string{"RuntimeMaxSec=1h"}, nil, "RuntimeMaxSec=: known, not yet applied", 78},
 		{"impossible", []string{"PAMName=x"}, nil, "PAMName=: cannot be had", 78},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -202,9 +217,9 @@ func TestWaive(t *testing.T) {
 		set             []string
 		refused, waived int
 	}{
-		{[]string{"RestrictFileSystems=ext4", "X-Hardrun-Waive=RestrictFileSystems"}, 0, 1},
-		{[]string{"RestrictFileSystems=ext4", "CPUQuota=5%", "X-Hardrun-Waive=RestrictFileSystems"}, 1, 1},
-		{[]string{"RestrictFileSystems=ext4", "X-Hardrun-Waive=RestrictFileSystems", "X-Hardrun-Strict=yes"}, 1, 0},
+		{[]string{"RuntimeMaxSec=1h", "X-Hardrun-Waive=RuntimeMaxSec"}, 0, 1},
+		{[]string{"RuntimeMaxSec=1h", "RuntimeRandomizedExtraSec=5s", "X-Hardrun-Waive=RuntimeMaxSec"}, 1, 1},
+		{[]string{"RuntimeMaxSec=1h", "X-Hardrun-Waive=RuntimeMaxSec", "X-Hardrun-Strict=yes"}, 1, 0},
 		{[]string{"AppArmorProfile=x", "X-Hardrun-Waive=AppArmorProfile"}, 0, 1},
 	} {
 		pl := Compile(aPolicy(t, tt.set...), aRoot())

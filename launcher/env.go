@@ -28,11 +28,13 @@ type Snapshot struct {
 // first one had planned it (Plan.Start). The zero Again is the first start.
 type Again struct {
 	UserNS, PIDNS, Init bool
-	Explain             bool // who explains denials was started
-	Socket              int  // the way to it
-	Outer               bool // the namespaces that the user namespace does not own were made before it
-	Denied              int  // the errno by which a user namespace was denied; 0 where it was not
-	Starter             int  // the PID of the first start, which who started hardrun knows; 0 in the first
+	Explain             bool  // who explains denials was started
+	Socket              int   // the way to it
+	Outer               bool  // the namespaces that the user namespace does not own were made before it
+	Denied              int   // the errno by which a user namespace was denied; 0 where it was not
+	Guessed             bool  // the constructor made a PID namespace by a guess: this is the first start
+	CGroups             []int // the control groups that were made, by their directories
+	Starter             int   // the PID of the first start, which who started hardrun knows; 0 in the first
 }
 
 // Any tells whether this is a second start.
@@ -90,6 +92,8 @@ type Env struct {
 	Closure      []ns.File
 	Texts        []ns.Text
 	ClosureNotes []string
+
+	CGroups CGroups // filled only where a directive may need one
 
 	Filter seccomp.Program // --seccomp-bpf
 	Arch   uint32          // AUDIT_ARCH_ of this machine, and its number of execve(2)

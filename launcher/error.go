@@ -31,6 +31,7 @@ const (
 	ExitGroup      = 216
 	ExitUser       = 217
 	ExitCaps       = 218
+	ExitCGroup     = 219
 	ExitSetsid     = 220
 	ExitStderr     = 222
 	ExitNamespace  = 226
@@ -42,6 +43,7 @@ const (
 	ExitSmack      = 236
 	ExitKeyring    = 237
 	ExitNUMA       = 242
+	ExitBPF        = 245
 )
 
 // Error is a step that failed: what was being done in the step's own words, the

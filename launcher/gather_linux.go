@@ -80,6 +80,7 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 	if who == "root" {
 		env.becomeRoot()
 	}
+	env.readCGroups(p, args)
 	if name, _ := asksView(p); name != "" || hasRoot(p) || p.PrivateUsers.Set { // a root implies MountAPIVFS=
 		env.viewOf(p, args)
 	}

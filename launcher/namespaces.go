@@ -382,6 +382,7 @@ func (c *compiler) again() {
 		return
 	}
 	start := &Start{UserNS: c.firstMaps, Outer: c.outer, Denied: env.Again.Denied}
+	c.start = start
 	if p.PrivatePIDs.V {
 		switch {
 		case p.Parent.V == "never":
@@ -397,9 +398,13 @@ func (c *compiler) again() {
 	if p.ExplainDenials.V {
 		c.explained(start)
 	}
-	if p.Init.V && !start.PIDNS {
+	if kill := p.KillMode.V == "control-group" || p.KillMode.V == "mixed"; !start.PIDNS && (p.Init.V || kill && p.Parent.V != "never") {
+		name, from := "X-Hardrun-Init", p.Init.From
+		if !p.Init.V {
+			name, from = "KillMode", p.KillMode.From
+		}
 		start.Init = true
-		c.add(StageAgain, initStep{}, "X-Hardrun-Init", p.Init.From, ExitExec)
+		c.add(StageAgain, initStep{}, name, from, ExitExec)
 	}
 	if start.UserNS != nil && !env.Again.UserNS || start.PIDNS && !env.Again.PIDNS || start.Init && !env.Again.Init || start.Explain && !env.Again.Explain {
 		c.plan.Start = start

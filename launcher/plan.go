@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"github.com/hardrun/hardrun/cgroup"
 	"github.com/hardrun/hardrun/ns"
 	"github.com/hardrun/hardrun/policy"
 	"github.com/hardrun/hardrun/seccomp"
@@ -51,6 +52,9 @@ type Start struct {
 	Outer    bool         // what the user namespace does not own was made before it, by root
 	Denied   int          // the errno by which one was denied before; 0 where it was not
 
+	Homes []*cgroup.Home // what the parent removes when the daemon has ended
+	Kill  bool           // and before that it kills who is left in the first of them
+
 	// Before a user namespace in which they could not be set any more.
 	setGroups, setGID bool
 	groups            []uint32
@@ -76,7 +80,8 @@ type Plan struct {
 	argv, environ []string
 	path          string
 	command       *openCommand
-	join          *ns.Join // UserNamespacePath=, which is joined by the executor
+	homes         []*cgroup.Home // the service's control groups
+	join          *ns.Join       // UserNamespacePath=, which is joined by the executor
 	handles
 }
 

@@ -79,6 +79,13 @@ var (
 		"SystemCallArchitectures=native", "SystemCallLog=@clock", "RestrictAddressFamilies=AF_UNIX", "RestrictNamespaces=yes",
 		"RestrictRealtime=yes", "RestrictSUIDSGID=yes", "LockPersonality=yes", "MemoryDenyWriteExecute=yes",
 		"X-Hardrun-AllowNewCalls=yes", "X-Hardrun-FilterBackend=libseccomp", "X-Hardrun-FilterOut=/f", "X-Hardrun-ExplainDenials=yes",
+		"DevicePolicy=closed", "DeviceAllow=/dev/null", "IPAddressAllow=localhost", "IPAddressDeny=any", "SocketBindAllow=80",
+		"SocketBindDeny=any", "RestrictNetworkInterfaces=lo", "RestrictFileSystems=tmpfs", "BindNetworkInterface=lo",
+		"IPIngressFilterPath=/b", "IPEgressFilterPath=/b", "BPFProgram=egress:/b", "MemoryMin=1M", "MemoryLow=1M", "MemoryHigh=1G",
+		"MemoryMax=1G", "MemorySwapMax=0", "MemoryZSwapMax=0", "MemoryZSwapWriteback=no", "TasksMax=9", "CPUWeight=50", "CPUQuota=20%",
+		"CPUQuotaPeriodSec=10ms", "AllowedCPUs=0", "AllowedMemoryNodes=0", "CPUSetPartition=root", "IOWeight=50",
+		"IODeviceWeight=/a 50", "IOReadBandwidthMax=/a 1M", "IOWriteBandwidthMax=/a 1M", "IOReadIOPSMax=/a 9", "IOWriteIOPSMax=/a 9",
+		"IODeviceLatencyTargetSec=/a 25ms", "Delegate=yes", "DelegateSubgroup=main", "KillMode=mixed", "X-Hardrun-CGroup=/a",
 	}
 )
 

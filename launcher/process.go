@@ -171,6 +171,14 @@ func (c *compiler) nodeList(set process.CPUSet) []int {
 func (c *compiler) affinity() {
 	p, env := c.p, c.env
 	if !p.CPUAffinity.Set {
+		if p.AllowedCPUs.Set {
+			cpus := within(env.Affinity, p.AllowedCPUs.V)
+			if len(cpus) == 0 {
+				cpus = p.AllowedCPUs.V // the kernel gives those, cpuset(7)
+			}
+			c.add(StageAffinity, process.SetAffinity{CPUs: cpus, Bytes: env.AffinityBytes}, "AllowedCPUs", p.AllowedCPUs.From, ExitAffinity).Because = "hardrun starts on one CPU"
+			return
+		}
 		e := c.add(StageAffinity, process.SetAffinity{CPUs: env.Affinity, Bytes: env.AffinityBytes, Restore: true}, "", policy.Origin{}, ExitAffinity)
 		e.Because = "hardrun starts on one CPU"
 		return
@@ -190,9 +198,30 @@ func (c *compiler) affinity() {
 			return
 		}
 	}
+	if p.AllowedCPUs.Set {
+		// The kernel sets what both have in common, sched_setaffinity(2).
+		both := within(cpus, p.AllowedCPUs.V)
+		if len(both) == 0 {
+			c.refuse("CPUAffinity", from, ExitAffinity, "CPUs "+cpus.String()+" are none of AllowedCPUs="+p.AllowedCPUs.V.String())
+			return
+		}
+		cpus = both
+	}
 	if env.AffinityBytes > 0 && len(cpus)*8 > env.AffinityBytes {
 		c.refuse("CPUAffinity", from, ExitAffinity, "CPUs "+cpus.String()+" are more than this kernel knows")
 		return
 	}
 	c.add(StageAffinity, process.SetAffinity{CPUs: cpus, Bytes: env.AffinityBytes}, "CPUAffinity", from, ExitAffinity)
+}
+
+// within are the CPUs that both sets have; nil for none.
+func within(a, b process.CPUSet) process.CPUSet {
+	both := make(process.CPUSet, min(len(a), len(b)))
+	last := 0
+	for i := range both {
+		if both[i] = a[i] & b[i]; both[i] != 0 {
+			last = i + 1
+		}
+	}
+	return both[:last]
 }

@@ -23,18 +23,21 @@ const (
 	StageTerminal
 	StageStreams
 	StageEnvironment
+	StageCGroup // the control group: made, limited, joined
 	StageNamespaces
 	StageMounts
 	StageRoot
 	StageSeal // propagation, and the whole view read back
 	StageCommand
 	StageDirectory // looked up here, changed to in StageChdir
+	StagePrograms  // loaded here, attached to the control group by the first rows
 	StageDescriptors
 
 	StageProcess // OOM score, scheduling, timer slack, personality …: what is inherited over execve and may need privilege
 	StageUMask
 	StageRaise // limits that need privilege to be raised
 	StageSmack
+	StageFileSystems // a program that forbids openings
 	StageGroups
 	StageGroup
 	StageUserNS // a user namespace that is made last
@@ -62,8 +65,8 @@ const (
 )
 
 var stageNames = [stageCount]string{
-	"namespaces", "namespaces", "terminal", "streams", "environment", "namespaces", "mounts", "root", "mounts", "command", "directory", "descriptors",
-	"process", "umask", "limits", "label", "groups", "groups", "namespaces", "securebits", "bounding set", "user", "capabilities",
+	"namespaces", "namespaces", "terminal", "streams", "environment", "cgroup", "namespaces", "mounts", "root", "mounts", "command", "directory", "cgroup", "descriptors",
+	"process", "umask", "limits", "label", "cgroup", "groups", "groups", "namespaces", "securebits", "bounding set", "user", "capabilities",
 	"ambient set", "keyring", "label", "securebits", "capabilities", "directory", "no_new_privs", "landlock", "parent", "limits", "affinity",
 	"signals", "descriptors", "seccomp", "exec",
 }
@@ -78,6 +81,19 @@ var mustPrecede = []struct {
 }{
 	{StageTerminal, StageStreams, "a terminal that is given up must not be the one that a stream opens"},
 	{StageStreams, StageNamespaces, "streams are paths of the host, systemd.exec(5) StandardOutput="},
+	{StageCGroup, StageNamespaces, "a cgroup namespace shows the group in which the process is when it is made, cgroup_namespaces(7)"},
+	{StageCGroup, StageMounts, "the tree of control groups is the host's"},
+	{StageCGroup, StagePrograms, "a program is attached to the group"},
+	{StageNamespaces, StagePrograms, "interfaces have their numbers in the daemon's network namespace"},
+	{StageCommand, StageFileSystems, "the file system of the command must be one of those that are allowed"},
+	{StageMounts, StagePrograms, "what is mounted and made there needs devices that the daemon does not get"},
+	{StagePrograms, StageDescriptors, "the list of descriptors is made after the last open"},
+	{StagePrograms, StageUserNS, "attaching needs CAP_NET_ADMIN outside of the user namespace"},
+	{StagePrograms, StageUser, "attaching needs CAP_NET_ADMIN, which the change of uid takes"},
+	{StageProcess, StageFileSystems, "files below /proc are opened and written"},
+	{StageSmack, StageFileSystems, "a label is written below /proc"},
+	{StageFileSystems, StageUserNS, "attaching needs CAP_NET_ADMIN outside of the user namespace"},
+	{StageFileSystems, StageUser, "attaching needs CAP_NET_ADMIN, which the change of uid takes"},
 	{StageNamespaces, StageMounts, "what is mounted must not be seen by the host"},
 	{StageMounts, StageRoot, "pivot_root(2) needs the new root to be a mount"},
 	{StageRoot, StageSeal, "pivot_root(2) wants no shared mounts, and the list of mounts is read as the daemon sees it"},

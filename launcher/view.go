@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/hardrun/hardrun/ns"
+	"github.com/hardrun/hardrun/order"
 	"github.com/hardrun/hardrun/policy"
 )
 
@@ -202,19 +203,15 @@ func (c *compiler) view() {
 
 // place adds layers and rules, each sorted by its path: the deepest last.
 func (w *viewer) place() {
-	slices.SortStableFunc(w.v.Layers, func(a, b *ns.Layer) int { return strings.Compare(a.Path, b.Path) })
-	byPath := func(a, b placed) int {
+	order.By(w.v.Layers, func(a, b **ns.Layer) bool { return (*a).Path < (*b).Path })
+	order.By(w.rules, func(a, b *placed) bool {
 		_, x := a.step.(ns.MountLayer)
 		_, y := b.step.(ns.MountLayer)
 		if x != y {
-			if x {
-				return -1
-			}
-			return 1
+			return x
 		}
-		return strings.Compare(a.path, b.path)
-	}
-	slices.SortStableFunc(w.rules, byPath)
+		return a.path < b.path
+	})
 	for _, r := range w.rules {
 		w.add(StageMounts, r.step, r.name, r.from, ExitNamespace).Because = r.why
 	}
@@ -471,15 +468,14 @@ func (w *viewer) devices() {
 		return
 	}
 	const name = "PrivateDevices"
-	const second = "DevicePolicy=closed, which PrivateDevices= implies as a second layer, needs a cgroup, and is not applied yet"
-	if w.p.Strict.V {
-		w.refuse(name, v.From, ExitNamespace, second)
-		w.last().Hint = "without --strict it is noted"
-	} else {
-		w.note("device-policy", second)
-	}
 	w.layer(&ns.Layer{Kind: ns.LayerDev, Path: "/dev", Attr: ns.NoSUID | ns.NoExec, Data: []string{"mode=0755", "size=64k", "nr_inodes=128"}}, name, v.From, "")
-	w.rule(&ns.Rule{Path: "/dev", Access: ns.Unwritable, Shallow: true}, name, v.From)
+	dev := &ns.Rule{Path: "/dev", Access: ns.Unwritable, Shallow: true, Devices: ns.DevicesOpen}
+	w.rule(dev, name, v.From)
+	if w.mountable(name, v.From) {
+		root := &ns.Rule{Path: "/", Devices: ns.DevicesClosed}
+		w.v.Rules = append(w.v.Rules, root)
+		w.rules = append(w.rules, placed{root.Path, ns.Protect{View: w.v, Rule: root, But: []*ns.Rule{dev}}, name, v.From, "PrivateDevices= implies DevicePolicy=closed: no device but those in /dev"})
+	}
 	if w.p.BindLogSockets.Set && !w.p.BindLogSockets.V {
 		return
 	}

@@ -66,8 +66,9 @@ func TestCompileView(t *testing.T) {
 			newMounts, "mounts: procfs on /proc (subset=pid,hidepid=invisible,nosuid,nodev,noexec)", sealShared,
 		}},
 		{"devices", []string{"PrivateDevices=yes"}, []string{
-			newMounts, smallDev, "mounts: bind /dev/log", "mounts: read-only /dev", sealShared,
-			"bounding set: keep all but {cap_sys_rawio,cap_mknod}", "ambient set: ambient {}",
+			groupMade, groupJoin, // root could mount all devices
+			newMounts, smallDev, "mounts: bind /dev/log", "mounts: nodev /, but for /dev", "mounts: read-only /dev", sealShared,
+			groupJoined, "cgroup: device program: closed", "bounding set: keep all but {cap_sys_rawio,cap_mknod}", "ambient set: ambient {}",
 			"capabilities: permitted, effective all but {cap_sys_rawio,cap_mknod}, inheritable {}",
 		}},
 	} {

@@ -69,7 +69,11 @@ func start(t *launcher.Thread, spec *launcher.Start) int {
 	}
 	why := []byte(spec.Why() + "\x00")
 	head.nwhy = C.uint32_t(len(why))
-	fd, err := handOver(&head, uid, gid, why)
+	names, err := groupsOver(&head, spec)
+	if err != nil {
+		return notAgain(err, launcher.ExitCGroup)
+	}
+	fd, err := handOver(&head, uid, gid, why, names)
 	if err != nil {
 		return notAgain(err, exit)
 	}
@@ -82,6 +86,38 @@ func start(t *launcher.Thread, spec *launcher.Start) int {
 	p.Exec(unix.SYS_EXECVEAT, row.Int(exe), p.String("").Arg(), p.Vector(os.Args).Arg(), p.Vector(environ).Arg(), row.Int(unix.AT_EMPTY_PATH))
 	execute(p, -1)
 	return exit
+}
+
+// groupsOver keeps the control groups open over execve(2), and answers their names.
+func groupsOver(head *C.struct_hr_again, spec *launcher.Start) (names []byte, err error) {
+	if len(spec.Homes) > C.HR_CGROUPS {
+		return nil, errors.New("more control groups than one launch can have")
+	}
+	keep := func(fd int) C.int32_t {
+		if _, e := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); e != nil && err == nil {
+			err = os.NewSyscallError("fcntl(F_SETFD)", e)
+		}
+		return C.int32_t(fd)
+	}
+	for i, h := range spec.Homes {
+		above, own, name := h.Kept()
+		if own < 0 { // it was waived
+			return nil, nil
+		}
+		head.above[i], head.cgroups[i] = keep(above), keep(own)
+		names = append(append(names, name...), 0)
+		head.ncgroups++
+	}
+	if spec.Kill && len(spec.Homes) > 0 {
+		fd, e := spec.Homes[0].Killer()
+		if e != nil {
+			return nil, e
+		}
+		head.kill_fd = keep(fd)
+		head.flags |= C.HR_AGAIN_KILL
+	}
+	head.nnames = C.uint32_t(len(names))
+	return names, err
 }
 
 // executeAgain runs the rows in a process of one thread: this one, after it has

@@ -63,8 +63,12 @@ func newThread() *launcher.Thread {
 			Socket:  int(s.explain_fd),
 			Outer:   s.again_flags&C.HR_AGAIN_OUTER != 0,
 			Denied:  int(s.denied),
+			Guessed: C.hr_guessed() != 0,
 			Starter: int(s.starter),
 		},
+	}
+	for i := range int(s.ncgroups) {
+		t.Snapshot.Again.CGroups = append(t.Snapshot.Again.CGroups, int(s.cgroups[i]))
 	}
 	for fd := range t.Snapshot.Standard {
 		t.Snapshot.Standard[fd] = launcher.File{Dev: uint64(s.standard[fd][0]), Ino: uint64(s.standard[fd][1])}

@@ -129,7 +129,7 @@ static void put_call(struct message *m, long nr, uint64_t option)
 		{SYS_ioprio_set, "ioprio_set"}, {SYS_ioprio_get, "ioprio_get"}, {SYS_write, "write"}, {SYS_pread64, "pread64"},
 		{SYS_keyctl, "keyctl"}, {SYS_chdir, "chdir"}, {SYS_getcwd, "getcwd"}, {SYS_statx, "statx"}, {SYS_fcntl, "fcntl"},
 		{SYS_close, "close"}, {SYS_fstat, "fstat"}, {SYS_rt_sigprocmask, "rt_sigprocmask"}, {SYS_rt_sigaction, "rt_sigaction"}, {SYS_seccomp, "seccomp"},
-		{SYS_execve, "execve"}, {SYS_execveat, "execveat"}, {SYS_setns, "setns"}, {SYS_readlinkat, "readlinkat"},
+		{SYS_bpf, "bpf"}, {SYS_faccessat2, "faccessat2"}, {SYS_bind, "bind"}, {SYS_execve, "execve"}, {SYS_execveat, "execveat"}, {SYS_setns, "setns"}, {SYS_readlinkat, "readlinkat"},
 	};
 	static const struct {
 		uint64_t number;
@@ -917,11 +917,82 @@ static void shrink(void)
 	}
 }
 
+// The control groups that are removed when the daemon has ended, cgroups(7).
+static struct {
+	int n, kill; // kill: cgroup.kill of the first one, or -1
+	int above[HR_CGROUPS], own[HR_CGROUPS];
+	const char *names;
+} groups = {.kill = -1};
+
+// to_remove is the capability without which the groups cannot be removed, as a mask. The
+// top of a hierarchy of v1 can be written by nobody, root included.
+static uint32_t to_remove(void)
+{
+	for (int i = 0; i < groups.n; i++) {
+		struct stat st = {.st_mode = 0};
+		if (call2(SYS_fstat, groups.above[i], ptr(&st)) || !(st.st_mode & S_IWUSR) || st.st_uid != (uid_t)call0(SYS_geteuid))
+			return 1u << 1; // CAP_DAC_OVERRIDE
+	}
+	return 0;
+}
+
+// remove_groups kills who is left in the first group, where that was asked for, and
+// removes all of them. One that cannot be removed is left for the next start.
+static void remove_groups(void)
+{
+	const char *name = groups.names;
+	struct timespec moment = {0, 1000000};
+	long r = groups.kill < 0 ? 1 : call3(SYS_write, groups.kill, ptr("1"), 1);
+	struct hr_program p = {.log_fd = 2, .syslog_fd = -1};
+	struct message m = {.len = 0};
+	if (r != 1) {
+		put(&m, "hardrun: cgroup: ");
+		because(&m, "write(cgroup.kill): ", r < 0 ? r : -EIO);
+		emit(&p, &m);
+	}
+	for (int i = 0; i < groups.n; i++, name += strlen(name) + 1) {
+		// Who was killed, and who has just ended, takes a moment to be gone.
+		int tries = groups.kill < 0 ? 50 : 3000;
+		while ((r = call3(SYS_unlinkat, groups.above[i], ptr(name), AT_REMOVEDIR)) == -EBUSY && tries--) {
+			while (call4(SYS_wait4, -1, 0, WNOHANG, 0) > 0)
+				;
+			call2(SYS_nanosleep, ptr(&moment), 0);
+		}
+		if (!r || r == -ENOENT)
+			continue;
+		m.len = 0;
+		put(&m, "hardrun: cgroup ");
+		put(&m, name);
+		if (r == -EBUSY)
+			put(&m, ": it stays, as processes or groups are left in it");
+		else
+			because(&m, ": it stays: unlinkat: ", r);
+		emit(&p, &m);
+	}
+}
+
+// close_but closes all descriptors from 3 on but those of a list.
+static void close_but(const int *keep, int n)
+{
+	for (unsigned from = 3;;) {
+		unsigned next = ~0u;
+		for (int i = 0; i < n; i++)
+			if (keep[i] >= (int)from && (unsigned)keep[i] < next)
+				next = (unsigned)keep[i];
+		if (next > from && call3(SYS_close_range, from, next == ~0u ? ~0u : next - 1, 0) == -ENOSYS) // Linux before 5.9
+			for (unsigned fd = from; fd < next && fd < 4096; fd++)
+				call1(SYS_close, fd);
+		if (next == ~0u)
+			return;
+		from = next + 1;
+	}
+}
+
 static long explainer_pid; // who explains denials, a child of the parent that waits; 0 for none
 
 // only_kill gives up every privilege but CAP_KILL, which is needed to signal a process
-// of another uid. 0, or a negative errno.
-static long only_kill(void)
+// of another uid, and what is besides. 0, or a negative errno.
+static long only_kill(uint32_t besides)
 {
 	struct { uint32_t version; int pid; } head = {0x20080522, 0};
 	struct { uint32_t effective, permitted, inheritable; } caps[2] = {{0}}, none[2] = {{0}};
@@ -929,7 +1000,7 @@ static long only_kill(void)
 	if (!r)
 		r = call2(SYS_capget, ptr(&head), ptr(caps));
 	if (!r) {
-		none[0].effective = none[0].permitted = caps[0].permitted & 1u << 5;
+		none[0].effective = none[0].permitted = caps[0].permitted & (1u << 5 | besides);
 		head.pid = 0;
 		r = call2(SYS_capset, ptr(&head), ptr(none));
 	}
@@ -950,7 +1021,7 @@ static void __attribute__((noreturn)) wait_for(long child, int status_fd, int re
 	int ended = 0, code = 0, killed = 0;
 
 	call2(SYS_prctl, 15 /* PR_SET_NAME */, ptr("hardrun"));
-	r = only_kill();
+	r = only_kill(to_remove());
 	if (!r)
 		r = call(SYS_prctl, 36 /* PR_SET_CHILD_SUBREAPER */, 1, 0, 0, 0, 0);
 	if (r) {
@@ -958,12 +1029,12 @@ static void __attribute__((noreturn)) wait_for(long child, int status_fd, int re
 		refuse(218, "init: the parent could not give up its privileges", "");
 	}
 	call3(SYS_write, ready, ptr(""), 1); // a child that does not get this sees the pipe closed, and ends
-	if (status_fd > 3)
-		status_fd = call3(SYS_dup3, status_fd, 3, O_CLOEXEC) == 3 ? 3 : -1;
-	const int first = status_fd == 3 ? 4 : 3;
-	if (call3(SYS_close_range, first, ~0u, 0) == -ENOSYS) // Linux before 5.9
-		for (int fd = first; fd < 4096; fd++)
-			call1(SYS_close, fd);
+	int keep[2 + 2 * HR_CGROUPS], kept = 0;
+	keep[kept++] = status_fd;
+	keep[kept++] = groups.kill;
+	for (int i = 0; i < groups.n; i++)
+		keep[kept++] = groups.above[i], keep[kept++] = groups.own[i];
+	close_but(keep, kept);
 	shrink();
 	for (;;) {
 		int state;
@@ -982,8 +1053,10 @@ static void __attribute__((noreturn)) wait_for(long child, int status_fd, int re
 				break;
 			call2(SYS_nanosleep, ptr(&moment), 0);
 		}
-		if (ended || pid == -ECHILD)
+		if (ended || pid == -ECHILD) {
+			remove_groups();
 			leave(ended ? code : 255);
+		}
 		int info[32] = {0}, was = killed; // siginfo_t: si_signo, si_errno, si_code
 		struct timespec time = {nap / 1000, nap % 1000 * 1000000};
 		r = call4(SYS_rt_sigtimedwait, ptr(&all), ptr(info), nap ? ptr(&time) : 0, 8);
@@ -1058,10 +1131,19 @@ static struct hr_again *inherited(void)
 	struct hr_again *h = (void *)(uintptr_t)r;
 	if (h->magic != HR_AGAIN_MAGIC || h->size != (uint64_t)st.st_size || h->pid != call0(SYS_getpid))
 		refuse(64, forged, "");
-	uint64_t need = sizeof *h + h->nrows * sizeof(struct hr_row) + (h->nkept + (uint64_t)h->nrelocs) * 4 + h->nblob + h->nuid + h->ngid + h->nwhy;
-	const char *end = (char *)h + h->size;
+	uint64_t need = sizeof *h + h->nrows * sizeof(struct hr_row) + (h->nkept + (uint64_t)h->nrelocs) * 4 + h->nblob + h->nuid + h->ngid + (uint64_t)h->nwhy + h->nnames;
+	const char *texts = (char *)(h + 1);
 	int rows = h->form == HR_AGAIN_ROWS && h->nrows && need <= h->size && (h->size - h->nblob) % 8 == 0;
-	int start = h->form == HR_AGAIN_START && need == h->size && (!h->nuid || !end[-1 - (long)h->ngid - (long)h->nwhy]) && (!h->ngid || !end[-1 - (long)h->nwhy]) && (!h->nwhy || !end[-1]);
+	int start = h->form == HR_AGAIN_START && need == h->size && h->ncgroups <= HR_CGROUPS;
+	const uint32_t sizes[] = {h->nuid, h->ngid, h->nwhy, h->nnames};
+	for (unsigned i = 0; start && i < sizeof sizes / sizeof *sizes; i++) { // each ends in a NUL
+		texts += sizes[i];
+		start = !sizes[i] || !texts[-1];
+	}
+	uint32_t names = 0;
+	for (uint32_t i = 0; start && i < h->nnames; i++)
+		names += !texts[(int32_t)i - (int32_t)h->nnames];
+	start = start && names == h->ncgroups;
 	if (!rows && !start)
 		refuse(64, forged, "");
 	if ((r = call1(SYS_close, fd)))
@@ -1240,20 +1322,27 @@ static int fork_off(int proc, int pidns, int *guess)
 // the start of a runtime that would only find out that it has to start again.
 static int asks_for_pids(void)
 {
+	// What may need a control group: that is made before the parent, which removes it.
+	static const char *const groups_first[] = {"--cgroup", "--device-", "--ip", "--socket-bind", "--restrict-network", "--bind-network",
+						   "--bpf-", "--memory-", "--tasks-max", "--cpu-", "--allowed-", "--io-", "--kill-mode", "--delegate", "--Dev", "--IP"};
 	static const char *const words[] = {"--private-pids", "--private-pids=yes", "--private-pids=true", "--PrivatePIDs=yes", "--PrivatePIDs=true"};
 	char **argv = environ - 1; // behind its end; before its start stands the count of its words, execve(2)
 	long n = 0;
+	int found = 0;
 	while (n < 1 << 20 && (long)(intptr_t)argv[-1 - n] != n)
 		n++;
 	for (argv -= n; n > 1; n--) {
 		const char *word = *++argv;
 		if (word[0] != '-' || !strcmp(word, "--"))
-			return 0;
+			break;
+		for (unsigned i = 0; i < sizeof groups_first / sizeof *groups_first; i++)
+			if (!strncmp(word, groups_first[i], strlen(groups_first[i])))
+				return 0;
 		for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
 			if (!strcmp(word, words[i]))
-				return 1;
+				found = 1;
 	}
-	return 0;
+	return found;
 }
 
 static int guess[2] = {-1, -1}; // pipes to and from a parent that waits for what comes of its guess
@@ -1319,7 +1408,7 @@ static int explainer(void)
 	if (call3(SYS_close_range, 4, ~0u, 0) == -ENOSYS)
 		for (int fd = 4; fd < 4096; fd++)
 			call1(SYS_close, fd);
-	if ((r = only_kill()))
+	if ((r = only_kill(0)))
 		refuse_errno(218, stage, "capset: ", r);
 	hr_snapshot.explain_fd = 3;
 	hr_snapshot.explains = 1;
@@ -1333,7 +1422,23 @@ static void start_again(struct hr_again *h, int root)
 	if (h->nwhy)
 		why = (char *)(h + 1) + h->nuid + h->ngid;
 	uint64_t mask = block_signals();
-	long r;
+	long r = 0;
+	groups.n = (int)h->ncgroups;
+	groups.names = (char *)(h + 1) + h->nuid + h->ngid + h->nwhy;
+	if (h->flags & HR_AGAIN_KILL)
+		groups.kill = h->kill_fd;
+	hr_snapshot.ncgroups = (uint8_t)groups.n;
+	for (int i = 0; i < groups.n && !r; i++) {
+		groups.above[i] = h->above[i];
+		hr_snapshot.cgroups[i] = groups.own[i] = h->cgroups[i];
+		r = call3(SYS_fcntl, groups.above[i], F_SETFD, FD_CLOEXEC);
+		if (!r)
+			r = call3(SYS_fcntl, groups.own[i], F_SETFD, FD_CLOEXEC);
+	}
+	if (!r && groups.kill >= 0)
+		r = call3(SYS_fcntl, groups.kill, F_SETFD, FD_CLOEXEC);
+	if (r)
+		refuse_errno(219, "start again: ", "fcntl: ", r);
 	if (h->flags & HR_AGAIN_EXPLAIN && explainer()) {
 		why = "";
 		give_signals_back(mask);
@@ -1355,6 +1460,10 @@ static void start_again(struct hr_again *h, int root)
 			// knows it, and can say all of what is missing.
 			h->flags = 0;
 			h->denied = (int32_t)-user_namespace_denied;
+			remove_groups();
+			for (int i = 0; i < groups.n; i++)
+				call1(SYS_close, groups.own[i]);
+			groups.n = hr_snapshot.ncgroups = 0;
 		}
 		call1(SYS_close, self);
 	}
@@ -1362,6 +1471,11 @@ static void start_again(struct hr_again *h, int root)
 		fork_off(h->proc_fd, 1, 0);
 	else if (h->flags & HR_AGAIN_INIT && !(h->flags & HR_AGAIN_PIDNS))
 		fork_off(h->proc_fd, 0, 0);
+	// This is the child: the parent has its own of what it needs to remove the groups.
+	if (groups.kill >= 0)
+		call1(SYS_close, groups.kill);
+	for (int i = 0; i < groups.n; i++)
+		call1(SYS_close, groups.above[i]);
 	// From here on another process of root's must not get hold of this one. Of an
 	// unprivileged start it could anyway, as the user owns the namespace.
 	if (root && h->flags & (HR_AGAIN_USERNS | HR_AGAIN_PIDNS) && (r = call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0)))

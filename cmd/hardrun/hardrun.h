@@ -28,7 +28,7 @@ struct hr_program {
 	uint32_t syslog_head; // offset of "<27>hardrun[1]: " in the blob
 };
 
-enum { HR_NLIMITS = 16 };
+enum { HR_NLIMITS = 16, HR_CGROUPS = 8 };
 
 // The state of the process before the Go runtime changed it.
 struct hr_snapshot {
@@ -47,13 +47,15 @@ struct hr_snapshot {
 	int32_t starter;               // the PID of the first start; 0 in the first
 	int32_t explain_fd;            // HR_AGAIN_EXPLAIN: the socket to who explains denials, or from whom; else 0
 	uint8_t explains;              // this process is who explains, and launches nothing
+	uint8_t ncgroups;              // the control groups that the first start has made
+	int32_t cgroups[HR_CGROUPS];   // their directories
 };
 
 // What hardrun hands to itself over execve(2), in a sealed memfd that the
 // variable HARDRUN_AGAIN names. Behind it lie, without gaps, the rows, the kept
-// descriptors, the relocations, and at the end the blob; or the two maps.
+// descriptors, the relocations, and at the end the blob; or the two maps, why, and names.
 enum { HR_AGAIN_ROWS = 1, HR_AGAIN_START = 2 };
-enum { HR_AGAIN_USERNS = 1, HR_AGAIN_PIDNS = 2, HR_AGAIN_INIT = 4, HR_AGAIN_PIDFIRST = 8, HR_AGAIN_DENY = 16, HR_AGAIN_OUTER = 32, HR_AGAIN_EXPLAIN = 64 };
+enum { HR_AGAIN_USERNS = 1, HR_AGAIN_PIDNS = 2, HR_AGAIN_INIT = 4, HR_AGAIN_PIDFIRST = 8, HR_AGAIN_DENY = 16, HR_AGAIN_OUTER = 32, HR_AGAIN_EXPLAIN = 64, HR_AGAIN_KILL = 128 };
 #define HR_AGAIN_MAGIC 0x316e696167617268ull
 
 struct hr_again {
@@ -68,8 +70,13 @@ struct hr_again {
 	uint32_t nrows, nkept, nrelocs, nblob;
 	uint32_t nuid, ngid; // START: the sizes of the maps, with their NUL
 	uint32_t nwhy;       // START: the size of what stands behind a refusal, with its NUL
+	uint32_t nnames;     // START: the size of the names of control groups, each with its NUL
 	int32_t denied;      // START: a user namespace was denied with this errno before
-	uint32_t unused;
+	int32_t kill_fd;     // START: HR_AGAIN_KILL: cgroup.kill of the first control group
+	uint32_t ncgroups;
+	// START: the control groups that the parent removes: the directories above them, and
+	// their own, by which they are held (flock(2)).
+	int32_t above[HR_CGROUPS], cgroups[HR_CGROUPS];
 };
 
 extern struct hr_snapshot hr_snapshot;

@@ -14,12 +14,14 @@ const module = "github.com/hardrun/hardrun/"
 var layers = map[string][]string{
 	"row":         {},
 	"nearest":     {},
+	"order":       {},
 	"caps":        {"nearest", "row"},
-	"ns":          {"row"},
+	"cgroup":      {"order", "row"},
+	"ns":          {"order", "row"},
 	"process":     {"nearest", "row"},
-	"seccomp":     {"row"},
-	"policy":      {"caps", "nearest", "ns", "process", "row", "seccomp"},
-	"launcher":    {"caps", "ns", "policy", "process", "row", "seccomp"},
+	"seccomp":     {"order", "row"},
+	"policy":      {"caps", "cgroup", "nearest", "ns", "process", "row", "seccomp"},
+	"launcher":    {"caps", "cgroup", "ns", "order", "policy", "process", "row", "seccomp"},
 	"cmd/hardrun": {"caps", "launcher", "ns", "policy", "process", "row", "seccomp"},
 	"doc/man":     {"policy"},
 }

@@ -19,13 +19,15 @@ import (
 	"testing"
 
 	"github.com/hardrun/hardrun/integration/inherited"
+	"github.com/hardrun/hardrun/integration/testgroup"
 	"golang.org/x/sys/unix"
 )
 
 var (
-	base    string // a directory that every user can search
-	hardrun string // the binary
-	probe   string // the static daemon
+	base    string           // a directory that every user can search
+	hardrun string           // the binary
+	probe   string           // the static daemon
+	group   *testgroup.Group // of the tests in cgroup2
 )
 
 func TestMain(m *testing.M) {
@@ -58,6 +60,14 @@ func prepared(m *testing.M) (code int, err error) {
 	if err := os.Chmod(base, 0o755); err != nil {
 		return 1, err
 	}
+	if group, err = testgroup.Enter(); err != nil {
+		return 1, err
+	}
+	defer func() {
+		if lerr := group.Leave(); err == nil && lerr != nil {
+			code, err = 1, lerr
+		}
+	}()
 	cc := "gcc"
 	if path, err := exec.LookPath("musl-gcc"); err == nil {
 		cc = path
@@ -81,7 +91,7 @@ func prepared(m *testing.M) (code int, err error) {
 		return m.Run(), nil
 	}
 	hardrun = filepath.Join(base, "hardrun")
-	build := exec.Command("go", "build", "-trimpath", "-tags", "osusergo,netgo,urfave_cli_no_docs,urfave_cli_no_suggest",
+	build := exec.Command("go", "build", "-trimpath", "-tags", "osusergo,netgo", "-gcflags", "github.com/hardrun/hardrun/...=-l",
 		"-ldflags", `-s -w -linkmode external -extldflags "-static"`, "-o", hardrun, "../cmd/hardrun")
 	build.Env = append(os.Environ(), "CGO_ENABLED=1", "CC="+cc)
 	if out, err := build.CombinedOutput(); err != nil {

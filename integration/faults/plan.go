@@ -21,9 +21,10 @@ type Plan struct {
 	Options []string
 	Cage    bool // the probe stands in the new root
 	Append  bool // what the probe prints is in OUT
+	Acts    bool // the probe tries what a control group forbids
 }
 
-// Plans are the five of the matrix.
+// Plans are the six of the matrix.
 var Plans = []Plan{
 	{
 		Name:    "identity",
@@ -70,6 +71,14 @@ var Plans = []Plan{
 			"--restrict-namespaces", "--restrict-realtime", "--restrict-suidsgid", "--lock-personality", "--memory-deny-write-execute",
 			"--protect-clock", "--protect-hostname",
 		},
+	},
+	{
+		Name: "group",
+		Options: []string{
+			"--user=nobody", "--private-network", "--private-mounts=no", "--device-allow=/dev/null rw", "--ip-address-deny=localhost",
+			"--ip-address-allow=127.0.0.9", "--restrict-network-interfaces=lo", "--socket-bind-deny=any", "--socket-bind-allow=udp:1053",
+		},
+		Acts: true,
 	},
 }
 

@@ -5,6 +5,7 @@
 // compared by. What differs from run to run (process numbers, serials of
 // keyrings, inodes of pipes) is not printed.
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -143,6 +146,38 @@ static void attempts(void)
 	printf("memory deny write execute: %ld\n", syscall(SYS_prctl, 66L /* PR_GET_MDWE */, 0L, 0L, 0L, 0L));
 }
 
+// acts tries what a control group forbids, and beside each what it allows.
+static void acts(void)
+{
+	static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/urandom"};
+	char text[4096], *at;
+	int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	text[n < 0 ? 0 : n] = 0;
+	if ((at = strstr(text, "0::")) && (at == text || at[-1] == '\n')) {
+		at[strcspn(at, "\n")] = 0;
+		at = strrchr(at, '/');
+		for (char *end = at + strlen(at); end > at && end[-1] >= '0' && end[-1] <= '9'; *--end = 0)
+			; // of several starts at once each has a number
+		printf("group: %s\n", at);
+	}
+	for (unsigned i = 0; i < sizeof devices / sizeof *devices; i++) {
+		fd = open(devices[i], O_RDWR | O_CLOEXEC);
+		printf("open %s: %s\n", devices[i], fd < 0 ? strerror(errno) : "done");
+	}
+	for (int port = 1052; port < 1055; port++)
+		for (int kind = SOCK_STREAM; kind <= SOCK_DGRAM; kind++) {
+			struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+			fd = socket(AF_INET, kind | SOCK_CLOEXEC, 0);
+			printf("bind %s %d: %s\n", kind == SOCK_STREAM ? "tcp" : "udp", port, bind(fd, (struct sockaddr *)&a, sizeof a) ? strerror(errno) : "done");
+		}
+	for (int last = 8; last < 11; last++) {
+		struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0x7f000000u + (unsigned)last)};
+		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		printf("send 127.0.0.%d: %s\n", last, sendto(fd, "x", 1, 0, (struct sockaddr *)&a, sizeof a) < 0 ? strerror(errno) : "done");
+	}
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, 0, _IOFBF, 1 << 16); // one write: nothing is left half-printed
@@ -257,6 +292,8 @@ int main(int argc, char **argv)
 	}
 	for (char **e = environ; *e; e++)
 		printf("environment: %s\n", *e);
+	if (argc > 3 && !strcmp(argv[3], "acts"))
+		acts();
 	printf("end\n");
 	return fflush(stdout) ? 99 : 0;
 }

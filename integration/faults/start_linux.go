@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hardrun/hardrun/integration/testgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -44,7 +45,11 @@ func (s *Site) command(p *Plan) []string {
 	for _, o := range p.Options {
 		argv = append(argv, fill.Replace(o))
 	}
-	return append(argv, "--", s.probe(p), "one", "")
+	argv = append(argv, "--", s.probe(p), "one", "")
+	if p.Acts {
+		argv = append(argv, "acts")
+	}
+	return argv
 }
 
 // job is what a worker is told.
@@ -74,15 +79,23 @@ func Worker(in io.Reader, out io.Writer) error {
 	if err := settle(); err != nil {
 		return err
 	}
+	// Each start finds the place of its group empty, and that of no other worker.
+	own, err := testgroup.Below()
+	if err != nil {
+		return err
+	}
 	dec, enc := json.NewDecoder(in), json.NewEncoder(out)
 	for {
 		var j job
 		if err := dec.Decode(&j); err == io.EOF {
-			return nil
+			return own.Leave()
 		} else if err != nil {
 			return err
 		}
 		r, err := j.run()
+		if err == nil {
+			err = own.Clean()
+		}
 		if err != nil {
 			r.Err = err.Error()
 		}

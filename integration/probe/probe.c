@@ -18,6 +18,7 @@
 #include <mqueue.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -58,7 +59,7 @@ static const char *errname(int e)
 	E(EPERM) E(ENOENT) E(ESRCH) E(EINTR) E(EIO) E(ENXIO) E(E2BIG) E(ENOEXEC) E(EBADF) E(ECHILD) E(EAGAIN) E(ENOMEM) E(EACCES)
 	E(EFAULT) E(EBUSY) E(EEXIST) E(EXDEV) E(ENODEV) E(ENOTDIR) E(EISDIR) E(EINVAL) E(ENFILE) E(EMFILE) E(ENOTTY) E(ETXTBSY)
 	E(EFBIG) E(ENOSPC) E(ESPIPE) E(EROFS) E(EPIPE) E(ENOSYS) E(ELOOP) E(ENAMETOOLONG) E(ENOKEY) E(EADDRINUSE) E(EOPNOTSUPP)
-	E(ENETUNREACH) E(ECONNREFUSED) E(ENOTEMPTY)
+	E(ENETUNREACH) E(ECONNREFUSED) E(ENOTEMPTY) E(ETIMEDOUT) E(EADDRNOTAVAIL)
 #undef E
 	}
 	snprintf(number, sizeof number, "errno %d", e);
@@ -772,6 +773,177 @@ static long file_act(int argc, char **argv)
 	return -2;
 }
 
+// ---- acts on sockets, which stay open: later ones name them by their descriptors
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+// address reads "127.0.0.1", "::1" or "fe80::1%eth0".
+static socklen_t address(union address *a, const char *text, int port)
+{
+	char host[64];
+	const char *scope = strchr(text, '%');
+	memset(a, 0, sizeof *a);
+	snprintf(host, sizeof host, "%.*s", (int)strcspn(text, "%"), text);
+	if (!strchr(host, ':')) {
+		a->v4.sin_family = AF_INET;
+		a->v4.sin_port = htons((uint16_t)port);
+		return inet_pton(AF_INET, host, &a->v4.sin_addr) == 1 ? sizeof a->v4 : 0;
+	}
+	a->v6.sin6_family = AF_INET6;
+	a->v6.sin6_port = htons((uint16_t)port);
+	a->v6.sin6_scope_id = scope ? if_nametoindex(scope + 1) : 0;
+	return inet_pton(AF_INET6, host, &a->v6.sin6_addr) == 1 ? sizeof a->v6 : 0;
+}
+
+// waited waits for what a socket is to be ready for.
+static int waited(int fd, short what, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = what};
+	int r = poll(&p, 1, ms);
+	if (!r)
+		errno = ETIMEDOUT;
+	return r > 0 ? 0 : -1;
+}
+
+static long sock_bind(const char *kind, const char *where, int port)
+{
+	union address a;
+	socklen_t n = address(&a, where, port);
+	int one = 1, tcp = !strcmp(kind, "tcp"), fd = socket(a.any.sa_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one))
+		return -1;
+	if (bind(fd, &a.any, n) || tcp && listen(fd, 8)) {
+		int e = errno;
+		close(fd);
+		errno = e;
+		return -1;
+	}
+	return fd;
+}
+
+static long sock_connect(const char *kind, const char *where, int port, int ms)
+{
+	union address a;
+	socklen_t n = address(&a, where, port), size = sizeof(int);
+	int e = 0, fd = socket(a.any.sa_family, (!strcmp(kind, "tcp") ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	if (connect(fd, &a.any, n) && (errno != EINPROGRESS || waited(fd, POLLOUT, ms)))
+		e = errno;
+	else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &size))
+		e = errno;
+	if (!e)
+		return fd;
+	close(fd);
+	errno = e;
+	return -1;
+}
+
+// sock_receive takes a datagram, or what a stream has, and sends it back if it is told to.
+static long sock_receive(int fd, int ms, int echo)
+{
+	union address a;
+	socklen_t n = sizeof a;
+	if (waited(fd, POLLIN, ms))
+		return -1;
+	ssize_t r = recvfrom(fd, said, sizeof said - 1, 0, &a.any, &n);
+	said[r > 0 ? r : 0] = 0;
+	acted = said;
+	return r >= 0 && echo ? sendto(fd, said, (size_t)r, 0, &a.any, n) : r;
+}
+
+// sock_ping sends an ICMP echo request and waits for the answer.
+static long sock_ping(const char *kind, const char *where, int ms)
+{
+	union address a;
+	socklen_t n = address(&a, where, 0);
+	int six = a.any.sa_family == AF_INET6, raw = !strcmp(kind, "raw"), e = 0;
+	unsigned char request[8] = {six ? 128 : 8, 0, 0, 0, 0x12, 0x34, 0, 1}, answer[256];
+	if (!six) { // the sum of a request of IPv4, which the kernel makes for an ICMPv6 socket
+		unsigned sum = 0;
+		for (int i = 0; i < 8; i += 2)
+			sum += (unsigned)(request[i] << 8 | request[i + 1]);
+		sum = ~((sum & 0xffff) + (sum >> 16));
+		request[2] = (unsigned char)(sum >> 8);
+		request[3] = (unsigned char)sum;
+	}
+	int fd = socket(a.any.sa_family, (raw ? SOCK_RAW : SOCK_DGRAM) | SOCK_CLOEXEC, six ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
+	if (fd < 0)
+		return -1;
+	long r = sendto(fd, request, sizeof request, 0, &a.any, n);
+	while (r >= 0) {
+		if ((r = waited(fd, POLLIN, ms)) < 0 || (r = recv(fd, answer, sizeof answer, 0)) < 0)
+			break;
+		int at = raw && !six ? 20 : 0; // a raw socket of IPv4 sees the header
+		if (r > at && answer[at] == (six ? 129 : 0)) {
+			r = 0;
+			break;
+		}
+	}
+	e = errno;
+	close(fd);
+	errno = e;
+	return r;
+}
+
+// net_act are acts on sockets; none of them: -2.
+static long net_act(int argc, char **argv)
+{
+	const char *what = argv[0], *a = argc > 1 ? argv[1] : "", *b = argc > 2 ? argv[2] : "", *c = argc > 3 ? argv[3] : "", *d = argc > 4 ? argv[4] : "";
+	union address to;
+	if (!strcmp(what, "sock-bind")) // tcp|udp ADDRESS PORT: a descriptor; a TCP socket listens
+		return sock_bind(a, b, atoi(c));
+	if (!strcmp(what, "sock-connect")) // tcp|udp ADDRESS PORT MILLISECONDS: a descriptor
+		return sock_connect(a, b, atoi(c), atoi(d));
+	if (!strcmp(what, "sock-accept")) // DESCRIPTOR MILLISECONDS: a descriptor
+		return waited(atoi(a), POLLIN, atoi(b)) ? -1 : accept(atoi(a), 0, 0);
+	if (!strcmp(what, "sock-send")) { // ADDRESS PORT TEXT: a datagram from a socket of its own
+		socklen_t n = address(&to, a, atoi(b));
+		int fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		long r = fd < 0 ? -1 : sendto(fd, c, strlen(c), 0, &to.any, n);
+		int e = errno;
+		close(fd);
+		errno = e;
+		return r;
+	}
+	if (!strcmp(what, "sock-write")) // DESCRIPTOR TEXT
+		return send(atoi(a), b, strlen(b), MSG_NOSIGNAL);
+	if (!strcmp(what, "sock-receive")) // DESCRIPTOR MILLISECONDS
+		return sock_receive(atoi(a), atoi(b), 0);
+	if (!strcmp(what, "sock-echo"))
+		return sock_receive(atoi(a), atoi(b), 1);
+	if (!strcmp(what, "sock-close"))
+		return close(atoi(a));
+	if (!strcmp(what, "sock-ping")) // ping|raw ADDRESS MILLISECONDS
+		return sock_ping(a, b, atoi(c));
+	if (!strcmp(what, "sock-join")) { // DESCRIPTOR GROUP INTERFACE
+		struct group_req g = {.gr_interface = if_nametoindex(c)};
+		socklen_t n = address(&to, b, 0);
+		memcpy(&g.gr_group, &to, n);
+		return setsockopt(atoi(a), to.any.sa_family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP, MCAST_JOIN_GROUP, &g, sizeof g);
+	}
+	if (!strcmp(what, "sock-device")) { // of a new socket of that family, 4 or 6: the interface it is bound to
+		int index = -1, fd = socket(!strcmp(a, "6") ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		socklen_t n = sizeof index;
+		long r = fd < 0 ? -1 : getsockopt(fd, SOL_SOCKET, 62 /* SO_BINDTOIFINDEX */, &index, &n);
+		close(fd);
+		return r ? -1 : index;
+	}
+	if (!strcmp(what, "sock-port")) { // DESCRIPTOR: the port that it has
+		socklen_t n = sizeof to;
+		return getsockname(atoi(a), &to.any, &n) ? -1 : ntohs(to.v4.sin_port);
+	}
+	if (!strcmp(what, "node")) // PATH c|b MAJOR MINOR
+		return mknod(a, (*b == 'b' ? S_IFBLK : S_IFCHR) | 0600, makedev((unsigned)atoi(c), (unsigned)atoi(d)));
+	if (!strcmp(what, "fifo"))
+		return mkfifo(a, 0600);
+	return -2;
+}
+
 static int act(int argc, char **argv)
 {
 	const char *what = argv[0], *a = argc > 1 ? argv[1] : "", *b = argc > 2 ? argv[2] : "";
@@ -870,6 +1042,8 @@ static int act(int argc, char **argv)
 	if (!strcmp(what, "write-fd"))
 		return report(write(atoi(a), b, strlen(b)));
 	long r = file_act(argc, argv);
+	if (r == -2)
+		r = net_act(argc, argv);
 	if (r != -2)
 		return report(r);
 	fprintf(stderr, "probe: unknown act %s\n", what);

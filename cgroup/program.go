@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+
+	"github.com/hardrun/hardrun/order"
 )
 
 // Where the contexts of the programs have what is read, linux/bpf.h.
@@ -119,19 +121,21 @@ func (a *asm) check(labels [8]int, allow, otherwise int) {
 // major comes behind the others of it.
 func unite(list []Device) []Device {
 	list = slices.Clone(list)
-	numbers := func(x, y Device) int {
-		return cmp.Or(cmp.Compare(x.bits(), y.bits()), cmp.Compare(x.Major, y.Major), cmp.Compare(x.Minor, y.Minor))
-	}
-	slices.SortFunc(list, numbers)
+	order.By(list, func(x, y *Device) bool { return x.compare(*y) < 0 })
 	out := list[:0]
 	for _, d := range list {
-		if n := len(out) - 1; n >= 0 && numbers(out[n], d) == 0 {
+		if n := len(out) - 1; n >= 0 && out[n].compare(d) == 0 {
 			out[n].Access |= d.Access
 			continue
 		}
 		out = append(out, d)
 	}
 	return out
+}
+
+// compare compares the numbers of devices.
+func (d Device) compare(e Device) int {
+	return cmp.Or(cmp.Compare(d.bits(), e.bits()), cmp.Compare(d.Major, e.Major), cmp.Compare(d.Minor, e.Minor))
 }
 
 // verdicts ends a program: what comes to here is denied and counted, what jumps to pass

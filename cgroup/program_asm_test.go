@@ -15,8 +15,8 @@ import (
 	bpfasm "github.com/cilium/ebpf/asm"
 )
 
-// order is that of the machine, in the type by which the library decides.
-func order() binary.ByteOrder {
+// byteOrder is that of the machine, in the type by which the library decides.
+func byteOrder() binary.ByteOrder {
 	if bigEndian() {
 		return binary.BigEndian
 	}
@@ -104,7 +104,7 @@ func TestAssembler(t *testing.T) {
 				t.Fatal(err)
 			}
 			var want bytes.Buffer
-			if err := tt.want.Marshal(&want, order()); err != nil {
+			if err := tt.want.Marshal(&want, byteOrder()); err != nil {
 				t.Fatal(err)
 			}
 			if got := raw(p); !bytes.Equal(got, want.Bytes()) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+
+	"github.com/hardrun/hardrun/order"
 )
 
 // What a packet program knows of a packet.
@@ -261,7 +263,7 @@ type edge struct {
 // flatten makes verdicts of rules: sorted, no two neighbours the same. What is in front of
 // the first passes.
 func flatten(edges []edge) (out []interval) {
-	slices.SortFunc(edges, func(x, y edge) int { return slices.Compare(x.at[:], y.at[:]) })
+	order.By(edges, func(x, y *edge) bool { return slices.Compare(x.at[:], y.at[:]) < 0 })
 	var depth [2]int // how many rules of each list there are for it
 	deny := false
 	for i, e := range edges {

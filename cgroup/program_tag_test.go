@@ -5,8 +5,11 @@ import (
 	stdsha1 "crypto/sha1"
 	stdsha256 "crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"math/rand/v2"
 	"testing"
+
+	bpfasm "github.com/cilium/ebpf/asm"
 )
 
 // The hashes are those of the standard library, at every length around the blocks.
@@ -56,6 +59,15 @@ func TestTag(t *testing.T) {
 	tag := Tag(p)
 	if want := [2][8]byte{[8]byte(want1[:8]), [8]byte(want256[:8])}; tag != want {
 		t.Errorf("%x, want %x", tag, want)
+	}
+	ins, err := bpfasm.AppendInstructions(nil, bytes.NewReader(raw(p)), byteOrder(), "linux")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range tag {
+		if is, err := ins.HasTag(hex.EncodeToString(h[:]), byteOrder()); !is || err != nil {
+			t.Errorf("%x is no tag for cilium/ebpf: %v", h, err)
+		}
 	}
 	if got := Tag(Counting(p, 12345)); got != tag {
 		t.Errorf("with a descriptor %x, want %x", got, tag)

@@ -122,7 +122,7 @@ func TestCGroupPlaces(t *testing.T) {
 		{"--cgroup=" + path + "/x/y", path + "/x/y"},
 		{"--cgroup=" + mount + path + "/x/z", path + "/x/z"},
 		{"--cgroup=a b", path + "/a b"},
-		{"--cgroup=…", path + "/…"},
+		{"--cgroup=\\", path + "/\\"},
 	} {
 		for range 2 { // made, and made anew
 			equal(t, x.option, placeOf(t, placeIn(dir, starting(x.option)...)...), x.want)
@@ -132,25 +132,24 @@ func TestCGroupPlaces(t *testing.T) {
 	placeConfined(t, placeIn(dir))
 	// A name of the command that no group can have, and one that is too long.
 	odd := copied(t, probe, directory(t, 0o755)+"/a\nb c\x7f…", 0o755)
-	equal(t, "an odd command", placeOf(t, placeIn(dir, hardrun, "--device-policy=closed", "--", odd, "ask")...), path+"/hardrun-a_b_c____"+"_")
+	equal(t, "an odd command", placeOf(t, placeIn(dir, hardrun, "--device-policy=closed", "--", odd, "ask")...), path+"/hardrun-a_b_c____")
 	long := copied(t, probe, directory(t, 0o755)+"/"+strings.Repeat("x", 255), 0o755)
 	equal(t, "a long command", placeOf(t, placeIn(dir, hardrun, "--device-policy=closed", "--", long, "ask")...), path+"/hardrun-"+strings.Repeat("x", 200))
 
 	before := len(placeTree(t, dir))
 	for option, word := range map[string]string{
-		"--cgroup=":                                "--cgroup",
-		"--cgroup=/":                               `"/"`,
-		"--cgroup=.":                               `"."`,
-		"--cgroup=..":                              `".."`,
-		"--cgroup=a/../../b":                       `".."`,
-		"--cgroup=a//b":                            "without a name",
-		"--cgroup=a/":                              "without a name",
-		"--cgroup=a\nb":                            `a\nb`,
-		"--cgroup=a\x7fb":                          "--cgroup",
-		"--cgroup=cgroup.procs":                    "cgroup.procs",
-		"--cgroup=memory.max/x":                    "memory.max",
-		"--cgroup=" + strings.Repeat("x", 256):     "255",
-		"--cgroup=" + strings.Repeat("d/", 64<<10): "--cgroup",
+		"--cgroup=":                            "--cgroup",
+		"--cgroup=/":                           `"/"`,
+		"--cgroup=.":                           `"."`,
+		"--cgroup=..":                          `".."`,
+		"--cgroup=a/../../b":                   `".."`,
+		"--cgroup=a//b":                        "without a name",
+		"--cgroup=a/":                          "without a name",
+		"--cgroup=a\nb":                        `a\nb`,
+		"--cgroup=a\x7fb":                      "--cgroup",
+		"--cgroup=cgroup.procs":                "cgroup.procs",
+		"--cgroup=memory.max/x":                "memory.max",
+		"--cgroup=" + strings.Repeat("x", 256): "255",
 	} {
 		r := program{argv: placeIn(dir, hardrun, option, "--", probe)}.run(t)
 		refused(t, r, 64, word)
@@ -309,6 +308,9 @@ func TestCGroupCoveredMount(t *testing.T) {
 		}
 		if tree := placeTree(t, other); len(tree) > 1 {
 			t.Errorf("covered %s: made are %q", name, tree)
+			for _, d := range slices.Backward(tree[1:]) {
+				_ = os.Remove(d)
+			}
 		}
 	}
 }

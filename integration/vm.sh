@@ -272,7 +272,7 @@ boot() {
 	*) echo "vm: qemu ended with status $status" ;;
 	esac
 	if [ -n "$(uniq -d "$work/ok")$(comm -13 "$work/wanted" "$work/ok")" ]; then
-		echo "vm: said to be ok twice, or not a test:" "$(uniq -d "$work/ok")" "$(comm -13 "$work/wanted" "$work/ok")"
+		echo "vm: said to be ok twice, or not a test:" "$(uniq -d "$work/ok" | tr '\n' ' ')$(comm -13 "$work/wanted" "$work/ok" | tr '\n' ' ')"
 	fi
 	for name in $(comm -23 "$work/wanted" "$work/passed" | comm -23 - "$work/refused"); do
 		echo "not ok $name: the machine did not say how it ended"

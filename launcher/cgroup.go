@@ -77,10 +77,15 @@ func listFrom[T any](l policy.List[T]) policy.Origin {
 	return l.From
 }
 
-// eachLimit hands out the directives of controllers.
+// eachLimit hands out the directives of controllers, but for those that ask for what is so
+// in a new group anyway.
 func eachLimit(p *policy.Policy, each func(name string, from policy.Origin) bool) {
 	for _, s := range sizes(p) {
-		if s.size.Set && !each(s.name, s.size.From) {
+		idle := s.size.V.Infinity
+		if s.name == "MemoryMin" || s.name == "MemoryLow" {
+			idle = s.size.V == policy.Size{}
+		}
+		if s.size.Set && !idle && !each(s.name, s.size.From) {
 			return
 		}
 	}
@@ -90,12 +95,12 @@ func eachLimit(p *policy.Policy, each func(name string, from policy.Origin) bool
 		from policy.Origin
 	}
 	asks := []ask{
-		{p.MemoryZSwapWriteback.Set, "MemoryZSwapWriteback", p.MemoryZSwapWriteback.From},
+		{p.MemoryZSwapWriteback.Set && !p.MemoryZSwapWriteback.V, "MemoryZSwapWriteback", p.MemoryZSwapWriteback.From},
 		{p.CPUWeight.Set, "CPUWeight", p.CPUWeight.From},
 		{p.CPUQuota.Set, "CPUQuota", p.CPUQuota.From},
 		{p.AllowedCPUs.Set, "AllowedCPUs", p.AllowedCPUs.From},
 		{p.AllowedMemoryNodes.Set, "AllowedMemoryNodes", p.AllowedMemoryNodes.From},
-		{p.CPUSetPartition.Set, "CPUSetPartition", p.CPUSetPartition.From},
+		{p.CPUSetPartition.Set && p.CPUSetPartition.V != "member", "CPUSetPartition", p.CPUSetPartition.From},
 		{p.IOWeight.Set, "IOWeight", p.IOWeight.From},
 	}
 	for _, l := range ioLists(p) {

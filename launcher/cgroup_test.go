@@ -24,6 +24,10 @@ func TestCompileCGroup(t *testing.T) {
 		want []string
 	}{
 		{"nothing asked", nil, nil},
+		{"what is so anyway", []string{
+			"MemoryMax=infinity", "MemoryHigh=infinity", "MemorySwapMax=infinity", "MemoryZSwapMax=infinity", "TasksMax=infinity", "MemoryMin=0", "MemoryLow=0",
+			"MemoryZSwapWriteback=yes", "CPUSetPartition=member", "Delegate=no", "DevicePolicy=auto", "KillMode=process",
+		}, nil},
 		{"auto without a list is nothing", []string{"DevicePolicy=auto"}, nil},
 		{"a list alone is all there is", []string{"DeviceAllow=/dev/null r"}, []string{groupMade, groupJoin, groupJoined, "cgroup: device program: strict, /dev/null r"}},
 		{"auto with a list", []string{"DevicePolicy=auto", "DeviceAllow=/dev/null r"}, []string{groupMade, groupJoin, groupJoined, "cgroup: device program: closed, /dev/null r"}},

@@ -66,11 +66,11 @@ type List[T any] struct {
 	owner *List[T] // whose array Items is: a copy of a policy must not append to it
 }
 
-// add appends values. A copy of a list gets an array of its own.
+// add appends values. A copy of a list gets an array of its own: append makes one where no
+// room is left.
 func (l *List[T]) add(values []T, from Origin) {
 	if l.owner != l {
-		l.Items = append(make([]Item[T], 0, len(l.Items)+len(values)), l.Items...)
-		l.owner = l
+		l.Items, l.owner = l.Items[:len(l.Items):len(l.Items)], l
 	}
 	for _, v := range values {
 		l.Items = append(l.Items, Item[T]{V: v, From: from})

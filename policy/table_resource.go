@@ -41,7 +41,7 @@ var resourceTable = [...]Directive{
 		Option: "allowed-cpus", Arg: "CPU...",
 		Doc:   "Keep all processes of the service on these CPUs.",
 		Class: ClassResource,
-		Value: &Value{List: true, field: &merged[process.CPUSet]{opt: func(p *Policy) *Opt[process.CPUSet] { return &p.AllowedCPUs }, parse: process.ParseCPUSet, text: process.CPUSet.String, unite: process.CPUSet.Union}},
+		Value: &Value{List: true, field: cpusField(func(p *Policy) *Opt[process.CPUSet] { return &p.AllowedCPUs })},
 	},
 	{
 		Name: "StartupAllowedCPUs", Section: "Service", Man: manResource,
@@ -54,7 +54,7 @@ var resourceTable = [...]Directive{
 		Option: "allowed-memory-nodes", Arg: "NODE...",
 		Doc:   "Take memory from these nodes only.",
 		Class: ClassResource,
-		Value: &Value{List: true, field: &merged[process.CPUSet]{opt: func(p *Policy) *Opt[process.CPUSet] { return &p.AllowedMemoryNodes }, parse: process.ParseCPUSet, text: process.CPUSet.String, unite: process.CPUSet.Union}},
+		Value: &Value{List: true, field: cpusField(func(p *Policy) *Opt[process.CPUSet] { return &p.AllowedMemoryNodes })},
 	},
 	{
 		Name: "StartupAllowedMemoryNodes", Section: "Service", Man: manResource,
@@ -281,7 +281,7 @@ var resourceTable = [...]Directive{
 		Doc:   "Allow to bind sockets to these ports.",
 		Notes: "A rule is any, or [ipv4:|ipv6:][tcp:|udp:][PORT[-PORT]], one in each line. Goes before SocketBindDeny=; alone it forbids nothing.",
 		Class: ClassShield,
-		Value: &Value{List: true, Words: bindWords, field: &bindRules{list[cgroup.BindRule]{items: func(p *Policy) *List[cgroup.BindRule] { return &p.SocketBindAllow }, parse: parseBindRules, text: cgroup.BindRule.String}}},
+		Value: &Value{List: true, Words: bindWords, field: &bindRules{&list[cgroup.BindRule]{items: func(p *Policy) *List[cgroup.BindRule] { return &p.SocketBindAllow }, parse: parseBindRules, text: cgroup.BindRule.String}}},
 	},
 	{
 		Name: "SocketBindDeny", Section: "Service", Man: manResource,
@@ -289,7 +289,7 @@ var resourceTable = [...]Directive{
 		Doc:   "Forbid to bind sockets to these ports.",
 		Notes: "Rules are as in SocketBindAllow=. One without ports is for port 0, too.",
 		Class: ClassShield,
-		Value: &Value{List: true, Words: bindWords, field: &bindRules{list[cgroup.BindRule]{items: func(p *Policy) *List[cgroup.BindRule] { return &p.SocketBindDeny }, parse: parseBindRules, text: cgroup.BindRule.String}}},
+		Value: &Value{List: true, Words: bindWords, field: &bindRules{&list[cgroup.BindRule]{items: func(p *Policy) *List[cgroup.BindRule] { return &p.SocketBindDeny }, parse: parseBindRules, text: cgroup.BindRule.String}}},
 	},
 	{
 		Name: "RestrictNetworkInterfaces", Section: "Service", Man: manResource,
@@ -318,7 +318,7 @@ var resourceTable = [...]Directive{
 		Doc:   "Filter incoming traffic by this pinned BPF program.",
 		Notes: "A program that is not there is an error; systemd starts without it.",
 		Class: ClassShield,
-		Value: &Value{List: true, field: &onceList[string]{list[string]{items: func(p *Policy) *List[string] { return &p.IPIngressFilterPath }, parse: parseFilterPaths, text: itself}}},
+		Value: &Value{List: true, field: &onceField{&list[string]{items: func(p *Policy) *List[string] { return &p.IPIngressFilterPath }, parse: parseFilterPaths, text: itself}}},
 	},
 	{
 		Name: "IPEgressFilterPath", Section: "Service", Man: manResource,
@@ -326,7 +326,7 @@ var resourceTable = [...]Directive{
 		Doc:   "Filter outgoing traffic by this pinned BPF program.",
 		Notes: "A program that is not there is an error; systemd starts without it.",
 		Class: ClassShield,
-		Value: &Value{List: true, field: &onceList[string]{list[string]{items: func(p *Policy) *List[string] { return &p.IPEgressFilterPath }, parse: parseFilterPaths, text: itself}}},
+		Value: &Value{List: true, field: &onceField{&list[string]{items: func(p *Policy) *List[string] { return &p.IPEgressFilterPath }, parse: parseFilterPaths, text: itself}}},
 	},
 	{
 		Name: "BPFProgram", Section: "Service", Man: manResource,
@@ -334,7 +334,7 @@ var resourceTable = [...]Directive{
 		Doc:   "Attach this pinned BPF program to the control group.",
 		Notes: "A program that is not there is an error; systemd starts without it.",
 		Class: ClassShield,
-		Value: &Value{List: true, Words: bpfTypes, field: &onceList[BPFProgram]{list[BPFProgram]{items: func(p *Policy) *List[BPFProgram] { return &p.BPFProgram }, parse: parseBPFPrograms, text: bpfProgramText}}},
+		Value: &Value{List: true, Words: bpfTypes, field: &onceField{&list[BPFProgram]{items: func(p *Policy) *List[BPFProgram] { return &p.BPFProgram }, parse: parseBPFPrograms, text: bpfProgramText}}},
 	},
 	{
 		Name: "DeviceAllow", Section: "Service", Man: manResource,
@@ -362,7 +362,7 @@ var resourceTable = [...]Directive{
 		Option: "delegate", Arg: "BOOL|CONTROLLER...", Default: "no",
 		Doc:   "Hand the control group over to the daemon.",
 		Notes: "Controllers of several lines are united, a boolean takes the place of all before it; an empty value is delegation without controllers. Those that begin with bpf- are systemd's, and mean nothing here.",
-		Value: &Value{Bool: true, List: true, Words: delegated, field: &delegateField{merged[Delegation]{opt: func(p *Policy) *Opt[Delegation] { return &p.Delegate }, parse: ParseDelegation, text: delegationText, unite: uniteDelegation}}},
+		Value: &Value{Bool: true, List: true, Words: delegated, field: delegateField{}},
 	},
 	{
 		Name: "DelegateSubgroup", Section: "Service", Man: manResource,

@@ -100,7 +100,7 @@ var sandboxTable = [...]Directive{
 		Name: "PrivateDevices", Section: "Service", Man: manExec,
 		Option: "private-devices", Arg: "BOOL", Default: "no",
 		Doc:   "Show the daemon only the pseudo devices in dev.",
-		Notes: "Takes CAP_MKNOD and CAP_SYS_RAWIO away and forbids the system calls for raw I/O. In systemd DevicePolicy=closed comes along; here nothing is done to the control group.",
+		Notes: "Takes CAP_MKNOD and CAP_SYS_RAWIO away and forbids the system calls for raw I/O. It implies DevicePolicy=closed: kept by nodev on every mount but /dev where the daemon ends without CAP_SYS_ADMIN, else, or with --strict, or where the service has a control group anyway, by that.",
 		Class: ClassShield,
 		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.PrivateDevices })},
 	},

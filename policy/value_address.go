@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,11 +20,11 @@ type IPRule struct {
 var addressWords = []string{"any", "localhost", "link-local", "multicast"}
 
 // addressBlocks are the blocks of each name: of IPv4, and of IPv6.
-var addressBlocks = [...][2]string{
-	{"0.0.0.0/0", "::/0"},
-	{"127.0.0.0/8", "::1/128"},
-	{"169.254.0.0/16", "fe80::/64"},
-	{"224.0.0.0/4", "ff00::/8"},
+var addressBlocks = [...]string{
+	"0.0.0.0/0", "::/0",
+	"127.0.0.0/8", "::1/128",
+	"169.254.0.0/16", "fe80::/64",
+	"224.0.0.0/4", "ff00::/8",
 }
 
 // ParseIPRules reads a line of IPAddressAllow= or IPAddressDeny=, systemd.resource-control(5):
@@ -44,26 +45,24 @@ func ParseIPRules(s string) ([]IPRule, error) {
 }
 
 func parseIPRule(w string) (IPRule, error) {
-	for i, name := range addressWords {
-		if w != name {
-			continue
+	r, blocks := IPRule{Text: w}, []string{w}
+	name := slices.Index(addressWords, w)
+	if name >= 0 {
+		blocks = addressBlocks[2*name : 2*name+2]
+	}
+	for _, block := range blocks {
+		p, err := parsePrefix(block)
+		if err != nil {
+			return IPRule{}, err
 		}
-		r := IPRule{Text: name}
-		for _, block := range addressBlocks[i] {
-			p, err := parsePrefix(block)
-			if err != nil {
-				return IPRule{}, err
-			}
-			r.Prefixes = append(r.Prefixes, p)
-		}
+		r.Prefixes = append(r.Prefixes, p)
+	}
+	if name >= 0 {
 		return r, nil
 	}
-	p, err := parsePrefix(w)
-	if err != nil {
-		return IPRule{}, err
-	}
-	r := IPRule{Text: prefixText(p), Prefixes: []cgroup.Prefix{p}}
-	if p.V6 && p.Bits >= 96 && mapped(p.Addr) {
+	p := &r.Prefixes[0]
+	r.Text = prefixText(p)
+	if p.V6 && p.Bits >= 96 && mapped(p) {
 		v4 := cgroup.Prefix{Bits: p.Bits - 96}
 		copy(v4.Addr[:4], p.Addr[12:])
 		r.Prefixes = append(r.Prefixes, v4)
@@ -72,8 +71,8 @@ func parseIPRule(w string) (IPRule, error) {
 }
 
 // mapped tells an IPv4-mapped address, ::ffff:0:0/96.
-func mapped(a [16]byte) bool {
-	return [12]byte(a[:12]) == [12]byte{10: 0xff, 11: 0xff}
+func mapped(p *cgroup.Prefix) bool {
+	return string(p.Addr[:12]) == "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff"
 }
 
 // parsePrefix reads ADDRESS[/LENGTH].
@@ -87,7 +86,7 @@ func parsePrefix(s string) (p cgroup.Prefix, err error) {
 		ok = parseIPv4(p.Addr[:4], addr)
 	}
 	if !ok {
-		return cgroup.Prefix{}, errors.New("neither an address nor any, localhost, link-local or multicast: " + strconv.Quote(s))
+		return cgroup.Prefix{}, bad("neither an address nor any, localhost, link-local or multicast: ", s)
 	}
 	if has {
 		if bits, err = ParseInt(length, 0, bits); err != nil {
@@ -158,15 +157,15 @@ func parseIPv6(s string) (a [16]byte, ok bool) {
 
 // prefixText prints a prefix as parsePrefix takes it, IPv6 as RFC 5952 recommends; the
 // length is left out where it is that of an address.
-func prefixText(p cgroup.Prefix) string {
+func prefixText(p *cgroup.Prefix) string {
 	text, bits := "", 32
 	switch {
 	case !p.V6:
 		text = ipv4Text(p.Addr[:4])
-	case mapped(p.Addr):
+	case mapped(p):
 		text, bits = "::ffff:"+ipv4Text(p.Addr[12:]), 128
 	default:
-		text, bits = ipv6Text(p.Addr), 128
+		text, bits = ipv6Text(&p.Addr), 128
 	}
 	if int(p.Bits) < bits {
 		text += "/" + strconv.Itoa(int(p.Bits))
@@ -185,7 +184,7 @@ func ipv4Text(a []byte) string {
 	return text
 }
 
-func ipv6Text(a [16]byte) string {
+func ipv6Text(a *[16]byte) string {
 	group := func(i int) uint64 { return uint64(a[2*i])<<8 | uint64(a[2*i+1]) }
 	from, length := 8, 1 // the first of the longest runs of zeros; one group is none
 	for i := 0; i < 8; i++ {

@@ -33,6 +33,9 @@ func FormatBool(b bool) string {
 	return "no"
 }
 
+// bad is the error for a value, which stands quoted behind the words.
+func bad(why, value string) error { return errors.New(why + strconv.Quote(value)) }
+
 // ParseMode reads an access mode or a mask in octal notation, systemd.exec(5)
 // at UMask=: "0022", "22", up to 07777. There is no sign and no "0o".
 func ParseMode(s string) (uint32, error) {

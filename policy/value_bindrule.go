@@ -2,14 +2,15 @@ package policy
 
 import (
 	"errors"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/hardrun/hardrun/cgroup"
 	"github.com/hardrun/hardrun/process"
 )
 
-// The words of a rule of SocketBindAllow=, systemd.resource-control(5).
+// bindWords are the words of a rule of SocketBindAllow=, systemd.resource-control(5): two
+// families and two protocols behind the first.
 var bindWords = []string{"any", "ipv4", "ipv6", "tcp", "udp"}
 
 // ParseBindRule reads a rule of SocketBindAllow= or SocketBindDeny=,
@@ -21,43 +22,50 @@ func ParseBindRule(s string) (cgroup.BindRule, error) {
 	if s == "any" {
 		return r, nil
 	}
-	for i, w := range strings.Split(s, ":") {
-		isPort := w != "" && w[0] >= '0' && w[0] <= '9'
-		switch {
-		case r.First != 0:
-			return cgroup.BindRule{}, errors.New("nothing stands behind the port in " + strconv.Quote(s))
-		case isPort:
-			first, last, isRange := strings.Cut(w, "-")
-			if !isRange {
-				last = first
-			}
-			low, err := ParseInt(first, 1, 65535)
-			if err != nil {
-				return cgroup.BindRule{}, errors.New("port: " + err.Error())
-			}
-			high, err := ParseInt(last, 1, 65535)
-			if err != nil {
-				return cgroup.BindRule{}, errors.New("port: " + err.Error())
-			}
-			if high < low {
-				return cgroup.BindRule{}, errors.New("the range " + w + " falls")
-			}
-			r.First, r.Last = uint16(low), uint16(high)
-		case w == "ipv4" && i == 0:
-			r.Family = cgroup.IPv4
-		case w == "ipv6" && i == 0:
-			r.Family = cgroup.IPv6
-		case w == "tcp" && r.Protocol == 0:
-			r.Protocol = cgroup.TCP
-		case w == "udp" && r.Protocol == 0:
-			r.Protocol = cgroup.UDP
-		case w == "any" || w == "ipv4" || w == "ipv6" || w == "tcp" || w == "udp":
-			return cgroup.BindRule{}, errors.New(strconv.Quote(w) + " stands in the wrong place of " + strconv.Quote(s) + ": a rule is any, or [ipv4:|ipv6:][tcp:|udp:][PORT[-PORT]]")
-		default:
-			return cgroup.BindRule{}, &process.WordError{What: "word in a rule for ports", Word: w, Words: bindWords}
+	last := 0 // bindWords of the word before
+	for w := range strings.SplitSeq(s, ":") {
+		i := slices.Index(bindWords, w)
+		if i < 0 && strings.Trim(w, "0123456789-") == "" && w != "" {
+			i = len(bindWords)
 		}
+		switch {
+		case i < 0:
+			return cgroup.BindRule{}, &process.WordError{What: "word in a rule for ports", Word: w, Words: bindWords}
+		case (i+1)/2 <= (last+1)/2:
+			return cgroup.BindRule{}, bad("a rule is any, or [ipv4:|ipv6:][tcp:|udp:][PORT[-PORT]], not ", s)
+		case i < 3:
+			r.Family = [...]uint8{1: cgroup.IPv4, 2: cgroup.IPv6}[i]
+		case i < 5:
+			r.Protocol = [...]uint8{3: cgroup.TCP, 4: cgroup.UDP}[i]
+		default:
+			if err := parsePorts(&r, w); err != nil {
+				return cgroup.BindRule{}, err
+			}
+		}
+		last = i
 	}
 	return r, nil
+}
+
+// parsePorts reads PORT or LOW-HIGH.
+func parsePorts(r *cgroup.BindRule, s string) error {
+	first, last, isRange := strings.Cut(s, "-")
+	if !isRange {
+		last = first
+	}
+	low, err := ParseInt(first, 1, 65535)
+	if err != nil {
+		return err
+	}
+	high, err := ParseInt(last, 1, 65535)
+	if err != nil {
+		return err
+	}
+	if high < low {
+		return bad("the range falls: ", s)
+	}
+	r.First, r.Last = uint16(low), uint16(high)
+	return nil
 }
 
 func parseBindRules(s string) ([]cgroup.BindRule, error) { return one(ParseBindRule(s)) }
@@ -67,11 +75,17 @@ func parseBindRules(s string) ([]cgroup.BindRule, error) { return one(ParseBindR
 const maxBindRules = 128
 
 // bindRules is SocketBindAllow= or SocketBindDeny=.
-type bindRules struct{ list[cgroup.BindRule] }
+type bindRules struct{ field }
 
 func (l *bindRules) set(p *Policy, value string, from Origin) error {
-	if len(l.items(p).Items) >= maxBindRules {
-		return errors.New("more than " + strconv.Itoa(maxBindRules) + " rules")
+	n := 0
+	l.write(p, func(value string, _ Origin) {
+		if value != "" { // not the reset
+			n++
+		}
+	})
+	if n >= maxBindRules {
+		return errors.New("more than 128 rules")
 	}
-	return l.list.set(p, value, from)
+	return l.field.set(p, value, from)
 }

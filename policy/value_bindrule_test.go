@@ -41,8 +41,8 @@ func TestParseBindRule(t *testing.T) {
 			t.Errorf("%q: %+v (%s), %v, want %+v (%s)", c.in, got, got.String(), err, c.want, c.text)
 		}
 	}
-	misplaced := func(word, rule string) string {
-		return strconv.Quote(word) + " stands in the wrong place of " + strconv.Quote(rule) + ": a rule is any, or [ipv4:|ipv6:][tcp:|udp:][PORT[-PORT]]"
+	misplaced := func(rule string) string {
+		return "a rule is any, or [ipv4:|ipv6:][tcp:|udp:][PORT[-PORT]], not " + strconv.Quote(rule)
 	}
 	for _, c := range []struct{ in, err, hint string }{
 		{"", `unknown word in a rule for ports ""`, ""},
@@ -54,26 +54,27 @@ func TestParseBindRule(t *testing.T) {
 		{"ipv4::80", `unknown word in a rule for ports ""`, ""},
 		{":80", `unknown word in a rule for ports ""`, ""},
 		{"ipv4 tcp", `unknown word in a rule for ports "ipv4 tcp"`, ""},
-		{"-80", `unknown word in a rule for ports "-80"`, ""},
+		{"-80", `not a decimal number: ""`, ""},
+		{"80:443", misplaced("80:443"), ""},
 		{"tcp:http", `unknown word in a rule for ports "http"`, ""},
-		{"any:80", misplaced("any", "any:80"), ""},
-		{"tcp:any", misplaced("any", "tcp:any"), ""},
-		{"tcp:ipv4", misplaced("ipv4", "tcp:ipv4"), ""},
-		{"ipv4:ipv6", misplaced("ipv6", "ipv4:ipv6"), ""},
-		{"tcp:udp", misplaced("udp", "tcp:udp"), ""},
-		{"tcp:tcp", misplaced("tcp", "tcp:tcp"), ""},
-		{"80:tcp", `nothing stands behind the port in "80:tcp"`, ""},
-		{"80:", `nothing stands behind the port in "80:"`, ""},
-		{"0", "port: 0 is outside of 1 to 65535", ""},
-		{"65536", "port: 65536 is outside of 1 to 65535", ""},
-		{"0-80", "port: 0 is outside of 1 to 65535", ""},
-		{"080", `port: leading zero in "080" (systemd reads it as octal)`, ""},
-		{"80-", `port: not a decimal number: ""`, ""},
-		{"80-90-100", `port: not a decimal number: "90-100"`, ""},
-		{"80 443", `port: not a decimal number: "80 443"`, ""},
-		{"81-80", "the range 81-80 falls", ""},
-		{"1000-65536", "port: 65536 is outside of 1 to 65535", ""},
-		{"99999999999999999999", "port: 99999999999999999999 is outside of 1 to 65535", ""},
+		{"any:80", misplaced("any:80"), ""},
+		{"tcp:any", misplaced("tcp:any"), ""},
+		{"tcp:ipv4", misplaced("tcp:ipv4"), ""},
+		{"ipv4:ipv6", misplaced("ipv4:ipv6"), ""},
+		{"tcp:udp", misplaced("tcp:udp"), ""},
+		{"tcp:tcp", misplaced("tcp:tcp"), ""},
+		{"80:tcp", misplaced("80:tcp"), ""},
+		{"80:", `unknown word in a rule for ports ""`, ""},
+		{"0", "0 is outside of 1 to 65535", ""},
+		{"65536", "65536 is outside of 1 to 65535", ""},
+		{"0-80", "0 is outside of 1 to 65535", ""},
+		{"080", `leading zero in "080" (systemd reads it as octal)`, ""},
+		{"80-", `not a decimal number: ""`, ""},
+		{"80-90-100", `not a decimal number: "90-100"`, ""},
+		{"80 443", `unknown word in a rule for ports "80 443"`, ""},
+		{"81-80", `the range falls: "81-80"`, ""},
+		{"1000-65536", "65536 is outside of 1 to 65535", ""},
+		{"99999999999999999999", "99999999999999999999 is outside of 1 to 65535", ""},
 	} {
 		if got, err := ParseBindRule(c.in); got != (cgroup.BindRule{}) || err == nil || err.Error() != c.err || c.hint != "" && hintOf(err) != c.hint {
 			t.Errorf("%q: %+v, %v (%s), want %s (%s)", c.in, got, err, hintOf(err), c.err, c.hint)

@@ -1,9 +1,7 @@
 package policy
 
 import (
-	"errors"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/hardrun/hardrun/process"
@@ -23,7 +21,7 @@ var bpfTypes = []string{
 func ParseBPFProgram(s string) (BPFProgram, error) {
 	kind, path, colon := strings.Cut(s, ":")
 	if !colon {
-		return BPFProgram{}, errors.New("a type, a colon and a path are wanted, not " + strconv.Quote(s))
+		return BPFProgram{}, bad("a type, a colon and a path are wanted, not ", s)
 	}
 	if !slices.Contains(bpfTypes, kind+":") {
 		names := make([]string, len(bpfTypes))
@@ -44,20 +42,21 @@ func bpfProgramText(b BPFProgram) string { return b.Type + ":" + b.Path }
 func parseBPFPrograms(s string) ([]BPFProgram, error) { return one(ParseBPFProgram(s)) }
 func parseFilterPaths(s string) ([]string, error)     { return one(ParsePath(s)) }
 
-// onceList is a list in which a value that is there already changes nothing: a program is
+// onceField is a list in which a value that is there already changes nothing: a program is
 // attached once.
-type onceList[T comparable] struct{ list[T] }
+type onceField struct{ field }
 
-func (l *onceList[T]) set(p *Policy, value string, from Origin) error {
-	values, err := l.parse(value)
-	if err != nil {
+func (o *onceField) set(p *Policy, value string, from Origin) error {
+	var alone Policy
+	if err := o.field.set(&alone, value, from); err != nil {
 		return err
 	}
-	items := l.items(p)
-	for _, v := range values {
-		if !slices.ContainsFunc(items.Items, func(i Item[T]) bool { return i.V == v }) {
-			items.add([]T{v}, from)
-		}
+	there := false
+	o.write(&alone, func(text string, _ Origin) {
+		o.write(p, func(have string, _ Origin) { there = there || have == text })
+	})
+	if there {
+		return nil
 	}
-	return nil
+	return o.field.set(p, value, from)
 }

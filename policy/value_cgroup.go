@@ -40,13 +40,14 @@ func ParseMemory(s string) (Size, error) {
 	return Size{Bytes: n}, err
 }
 
-var errNoSize = errors.New("0 is no limit that anything could run with")
+// noLimit is the error for 0.
+func noLimit() error { return errors.New("0 is no limit that anything could run with") }
 
 // parseMemoryLimit is ParseMemory where 0 is an error, as in systemd.
 func parseMemoryLimit(s string) (Size, error) {
 	v, err := ParseMemory(s)
 	if err == nil && v == (Size{}) {
-		return Size{}, errNoSize
+		return Size{}, noLimit()
 	}
 	return v, err
 }
@@ -54,7 +55,7 @@ func parseMemoryLimit(s string) (Size, error) {
 // parseZSwap is ParseMemory for MemoryZSwapMax=, of which the manual page knows no share.
 func parseZSwap(s string) (Size, error) {
 	if isShare(s) {
-		return Size{}, errors.New("a share of what is not said, only a size is taken: " + strconv.Quote(s))
+		return Size{}, bad("a share of what is not said, only a size is taken: ", s)
 	}
 	return ParseMemory(s)
 }
@@ -132,7 +133,7 @@ const maxQuota = 8192 * wholeShare
 func ParseQuota(s string) (uint32, error) {
 	n, err := ParsePermyriad(s, maxQuota)
 	if err == nil && n == 0 {
-		return 0, errNoSize
+		return 0, noLimit()
 	}
 	return uint32(n), err
 }
@@ -202,39 +203,70 @@ func delegationText(d Delegation) string {
 
 // delegateField is Delegate=: lists of controllers are united, a boolean takes the place of
 // all before it, and an empty assignment is delegation without controllers.
-type delegateField struct{ merged[Delegation] }
+type delegateField struct{}
 
-func uniteDelegation(old, add Delegation) Delegation {
-	switch {
-	case !old.On || !add.On || add.all():
-		return add
-	case old.all():
-		return old
+func (delegateField) set(p *Policy, value string, from Origin) error {
+	v, err := ParseDelegation(value)
+	if err != nil {
+		return err
 	}
-	return Delegation{On: true, Controllers: onceWithout(append(slices.Clone(old.Controllers), add.Controllers...), nil)}
+	if old := &p.Delegate.V; old.all() && v.On {
+		v = *old
+	} else if old.On && v.On && !v.all() {
+		v.Controllers = onceWithout(append(slices.Clone(old.Controllers), v.Controllers...), nil)
+	}
+	p.Delegate = Opt[Delegation]{V: v, Set: true, From: from}
+	return nil
 }
 
-func (d *delegateField) reset(p *Policy, from Origin) {
-	*d.opt(p) = Opt[Delegation]{V: Delegation{On: true, Controllers: []string{}}, Set: true, From: from}
+func (delegateField) reset(p *Policy, from Origin) {
+	p.Delegate = Opt[Delegation]{V: Delegation{On: true, Controllers: []string{}}, Set: true, From: from}
+}
+
+func (delegateField) isSet(p *Policy) bool { return p.Delegate.Set }
+func (delegateField) write(p *Policy, each func(string, Origin)) {
+	if p.Delegate.Set {
+		each(delegationText(p.Delegate.V), p.Delegate.From)
+	}
+}
+
+// cpusField is AllowedCPUs= or AllowedMemoryNodes=: lines are united, an empty one unsets.
+type cpusField func(p *Policy) *Opt[process.CPUSet]
+
+func (c cpusField) set(p *Policy, value string, from Origin) error {
+	set, err := process.ParseCPUSet(value)
+	if err != nil {
+		return err
+	}
+	o := c(p)
+	*o = Opt[process.CPUSet]{V: o.V.Union(set), Set: true, From: from}
+	return nil
+}
+
+func (c cpusField) reset(p *Policy, _ Origin) { *c(p) = Opt[process.CPUSet]{} }
+func (c cpusField) isSet(p *Policy) bool      { return c(p).Set }
+func (c cpusField) write(p *Policy, each func(string, Origin)) {
+	if o := c(p); o.Set {
+		each(o.V.String(), o.From)
+	}
 }
 
 // checkGroupName tells whether a control group can have the name, and no file of the
 // kernel's has it.
 func checkGroupName(s string) error {
-	bad := func(why string) error { return errors.New(why + ": " + strconv.Quote(s)) }
 	switch {
 	case s == "":
 		return errors.New("a control group without a name")
 	case s == "." || s == "..":
-		return bad("not the name of a control group")
+		return bad("not the name of a control group: ", s)
 	case len(s) > nameMax:
-		return errors.New("the name of a control group is longer than " + strconv.Itoa(nameMax) + " bytes")
+		return errors.New("the name of a control group is longer than 255 bytes")
 	case strings.IndexByte(s, '/') >= 0 || hasControl(s):
-		return bad("slash or control character in the name of a control group")
+		return bad("slash or control character in the name of a control group: ", s)
 	}
 	prefix, _, point := strings.Cut(s, ".")
 	if point && slices.Contains(groupFiles[:], prefix) {
-		return bad("a file of the kernel's may have the name")
+		return bad("a file of the kernel's may have the name: ", s)
 	}
 	return nil
 }
@@ -249,7 +281,7 @@ func ParseSubgroup(s string) (string, error) {
 		return "", err
 	}
 	if s[0] == '.' || s[0] == '_' {
-		return "", errors.New("the name of a control group begins with neither \".\" nor \"_\": " + strconv.Quote(s))
+		return "", bad("the name of a control group begins with neither . nor _: ", s)
 	}
 	return s, nil
 }
@@ -261,13 +293,13 @@ func ParseGroupPath(s string) (string, error) {
 	path := strings.TrimPrefix(s, "/")
 	switch {
 	case path == "":
-		return "", errors.New("not a path of a control group: " + strconv.Quote(s))
+		return "", bad("not a path of a control group: ", s)
 	case len(s) > pathMax:
-		return "", errors.New("the path is longer than " + strconv.Itoa(pathMax) + " bytes")
+		return "", errors.New("the path is longer than 4095 bytes")
 	}
 	for part := range strings.SplitSeq(path, "/") {
 		if err := checkGroupName(part); err != nil {
-			return "", errors.New(err.Error() + " in the path " + strconv.Quote(s))
+			return "", bad(err.Error()+" in the path ", s)
 		}
 	}
 	return s, nil

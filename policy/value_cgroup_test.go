@@ -379,7 +379,7 @@ func TestParseGroups(t *testing.T) {
 		}
 	}
 	for _, s := range []string{".control", "_cpu.service"} {
-		if got, err := ParseSubgroup(s); got != "" || err == nil || !strings.HasPrefix(err.Error(), `the name of a control group begins with neither "." nor "_": `) {
+		if got, err := ParseSubgroup(s); got != "" || err == nil || !strings.HasPrefix(err.Error(), `the name of a control group begins with neither . nor _: `) {
 			t.Errorf("%q: %q, %v", s, got, err)
 		}
 		if got, err := ParseGroupPath("/" + s); got != "/"+s || err != nil {

@@ -27,7 +27,7 @@ func ParseDeviceRule(s string) (DeviceRule, error) {
 	case err != nil:
 		return DeviceRule{}, err
 	case len(words) > 2:
-		return DeviceRule{}, errors.New("more than one device and its access: " + strconv.Quote(words[2]))
+		return DeviceRule{}, bad("more than one device and its access: ", words[2])
 	case len(words) == 0:
 		return DeviceRule{}, errors.New("no device is named")
 	}
@@ -37,10 +37,10 @@ func ParseDeviceRule(s string) (DeviceRule, error) {
 			return DeviceRule{}, err
 		}
 		if !strings.HasPrefix(r.Node, "/dev/") && !strings.HasPrefix(r.Node, "/run/systemd/inaccessible/") {
-			return DeviceRule{}, errors.New("a device is a path below /dev, char-DRIVER or block-DRIVER, not " + strconv.Quote(words[0]))
+			return DeviceRule{}, bad("a device is a path below /dev, char-DRIVER or block-DRIVER, not ", words[0])
 		}
 	} else if drivers == "" || hasControl(drivers) {
-		return DeviceRule{}, errors.New("not a driver of /proc/devices: " + strconv.Quote(drivers))
+		return DeviceRule{}, bad("not a driver of /proc/devices: ", drivers)
 	}
 	if len(words) == 2 {
 		r.Access, err = parseAccess(words[1])
@@ -70,7 +70,7 @@ func parseAccess(s string) (cgroup.Access, error) {
 		all |= bit
 	}
 	if all == 0 {
-		return 0, errors.New("the access is of the letters r, w and m, each once, not " + strconv.Quote(s))
+		return 0, bad("the access is of the letters r, w and m, each once, not ", s)
 	}
 	return all, nil
 }
@@ -110,7 +110,7 @@ func ioDevice(s string, parse func(s string) (uint64, error)) ([]IODevice, error
 		return nil, err
 	}
 	if len(words) < 2 {
-		return nil, errors.New("a path and a value are wanted, not " + strconv.Quote(s))
+		return nil, bad("a path and a value are wanted, not ", s)
 	}
 	d := IODevice{}
 	if d.Path, err = ParsePath(words[0]); err != nil {
@@ -130,12 +130,11 @@ func ParseRate(s string) (uint64, error) {
 	if s == "infinity" {
 		return NoLimit, nil
 	}
-	fail := func(why string) (uint64, error) { return 0, errors.New(why + ": " + strconv.Quote(s)) }
 	number, unit := s, uint64(1)
 	if n := len(s) - 1; n >= 0 && (s[n] < '0' || s[n] > '9') {
 		zeros := strings.IndexByte(rateUnits, s[n])
 		if zeros < 0 {
-			return fail("not a number with a suffix B, K, M, G, T, P or E")
+			return 0, bad("not a number with a suffix B, K, M, G, T, P or E: ", s)
 		}
 		for range zeros {
 			unit *= 1000
@@ -146,22 +145,22 @@ func ParseRate(s string) (uint64, error) {
 	v, err := strconv.ParseUint(whole, 10, 64)
 	switch {
 	case strings.Trim(whole+fraction, "0123456789") != "" || whole == "" || point && fraction == "":
-		return fail("not a number with a suffix B, K, M, G, T, P or E")
+		return 0, bad("not a number with a suffix B, K, M, G, T, P or E: ", s)
 	case len(whole) > 1 && whole[0] == '0':
-		return fail("leading zero")
+		return 0, bad("leading zero: ", s)
 	case err != nil || v > (math.MaxUint64-unit)/unit:
-		return fail("number too large")
+		return 0, bad("number too large: ", s)
 	}
 	v *= unit
 	for i := range len(fraction) {
 		digit := uint64(fraction[i] - '0')
 		if unit /= 10; unit == 0 && digit != 0 {
-			return fail("decimals of less than one")
+			return 0, bad("decimals of less than one: ", s)
 		}
 		v += unit * digit
 	}
 	if v == 0 {
-		return fail("0 is no limit that anything could run with")
+		return 0, noLimit()
 	}
 	return v, nil
 }
@@ -188,7 +187,7 @@ func rateText(v uint64) string {
 func parseLatency(s string) (uint64, error) {
 	v, err := ParseTimespan(s, process.Second)
 	if err == nil && (v == 0 || v == process.Infinity) {
-		return 0, errors.New("a latency to aim at is neither 0 nor infinity: " + strconv.Quote(s))
+		return 0, bad("a latency to aim at is neither 0 nor infinity: ", s)
 	}
 	return v, err
 }

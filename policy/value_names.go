@@ -3,7 +3,6 @@ package policy
 import (
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/hardrun/hardrun/cgroup"
@@ -22,7 +21,7 @@ func ParseInterface(s string) (string, error) {
 		}
 	}
 	if !valid {
-		return "", errors.New("not the name of a network interface: " + strconv.Quote(s))
+		return "", bad("not the name of a network interface: ", s)
 	}
 	return s, nil
 }
@@ -86,7 +85,7 @@ func (f *namesField) set(p *Policy, value string, from Origin) error {
 	}
 	for _, w := range words {
 		if strings.HasPrefix(w, "~") {
-			return errors.New("\"~\" stands before a whole line, not before a word: " + strconv.Quote(w))
+			return bad("\"~\" stands before a whole line, not before a word: ", w)
 		}
 		if err := f.check(w); err != nil {
 			return err

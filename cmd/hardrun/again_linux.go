@@ -25,6 +25,9 @@ import (
 // lies in a sealed memfd (memfd_create(2)): nobody can change it on the way, and by
 // its seals and the PID in it the constructor knows that it is hardrun's own.
 
+// againHead is the size of what stands before the rows.
+const againHead = C.sizeof_struct_hr_again
+
 // againVariable names the descriptor of the memfd. It never reaches the daemon.
 const againVariable = "HARDRUN_AGAIN="
 

@@ -247,7 +247,7 @@ func runForged(name string) {
 	p := &row.Program{}
 	echo(p)
 	rows, relocs := bytesOf(p.Rows), bytesOf(p.Relocs)
-	head := make([]byte, 80)
+	head := make([]byte, againHead)
 	f := &forged{file: head, seals: allSeals, env: func(fd string) []string { return []string{againStart + fd} }}
 	copy(head, "hragain1")
 	for len(p.Blob)%8 != 0 {

@@ -32,6 +32,7 @@ type contender struct {
 
 func main() {
 	rounds := flag.Int("n", 100, "how often each command runs")
+	pause := flag.Duration("pause", 0, "how long the machine is left alone before each start")
 	timed := flag.Bool("figures", false, "compare what the commands print, lines of a name and a number")
 	flag.Parse()
 	var list []*contender
@@ -61,6 +62,7 @@ func main() {
 	for i := range *rounds + 3 {
 		rand.Shuffle(len(order), func(a, b int) { order[a], order[b] = order[b], order[a] })
 		for _, c := range order {
+			time.Sleep(*pause)
 			wall, cpu, err := once(c)
 			if err != nil {
 				fatal(fmt.Errorf("%s: %w", c.name, err))

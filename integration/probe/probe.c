@@ -910,6 +910,10 @@ static long net_act(int argc, char **argv)
 		errno = e;
 		return r;
 	}
+	if (!strcmp(what, "sock-sendto")) { // DESCRIPTOR ADDRESS PORT TEXT
+		socklen_t n = address(&to, b, atoi(c));
+		return sendto(atoi(a), d, strlen(d), 0, &to.any, n);
+	}
 	if (!strcmp(what, "sock-write")) // DESCRIPTOR TEXT
 		return send(atoi(a), b, strlen(b), MSG_NOSIGNAL);
 	if (!strcmp(what, "sock-receive")) // DESCRIPTOR MILLISECONDS

@@ -4,7 +4,7 @@
 # "ok TOPIC/NAME" or "not ok TOPIC/NAME: WHY", and "done N" after the last one.
 set -eu
 export PATH=/bin HOME=/ LC_ALL=C
-trap 'reboot -f' EXIT
+trap 'echo "run.sh: ends with status $?"; reboot -f' EXIT
 seconds=60 # for a test
 
 mount -t proc -o nosuid,nodev,noexec proc /proc

@@ -99,17 +99,28 @@ func (r deviceRequest) context() (ctx [12]byte) {
 }
 
 func (r deviceRequest) allowed(list []Device) bool {
-	var exact, any Access
+	var merged [3]Access // of the device, of its major number, of its kind
+	listed := false
 	for _, d := range list {
-		switch {
-		case d.bits() != uint32(r.kind) || d.Major != r.major:
-		case d.Minor == AnyMinor:
-			any |= d.Access
-		case d.Minor == r.minor:
-			exact |= d.Access
+		if d.bits() != uint32(r.kind) {
+			continue
 		}
+		n := 0
+		switch {
+		case d.Major == AnyMajor && d.Minor == AnyMinor:
+			n = 2
+		case d.Major != r.major:
+			continue
+		case d.Minor == AnyMinor:
+			n = 1
+		case d.Minor != r.minor:
+			continue
+		}
+		merged[n] |= d.Access
+		listed = true
 	}
-	return r.access > 0 && (r.access&^uint16(exact) == 0 || r.access&^uint16(any) == 0)
+	covered := slices.ContainsFunc(merged[:], func(a Access) bool { return r.access&^uint16(a) == 0 })
+	return listed && covered && r.access <= uint16(Mknod|Read|Write)
 }
 
 func deviceRequests(list []Device) iter.Seq2[deviceRequest, bool] {
@@ -120,25 +131,28 @@ func deviceRequests(list []Device) iter.Seq2[deviceRequest, bool] {
 		}
 		for i := range some(len(list), 20) {
 			d, kind := list[i], uint16(list[i].bits())
-			minor, access := d.Minor, uint16(d.Access)
+			major, minor, access := d.Major, d.Minor, uint16(d.Access)
+			if major == AnyMajor {
+				major = 1<<12 - 2
+			}
 			if minor == AnyMinor {
 				minor = 1<<20 - 2
 			}
 			for a := range uint16(9) { // 8 is none that is known
-				if !try(kind, d.Major, minor, a) {
+				if !try(kind, major, minor, a) {
 					return
 				}
 			}
-			for _, a := range [...]Access{Mknod, Read, Write} {
+			for _, a := range [...]Access{0, Mknod, Read, Write} {
 				for n := range uint32(4) {
-					if !try(kind, [...]uint32{d.Major - 1, d.Major + 1, 0, 1<<12 - 1}[n], minor, uint16(a)) ||
-						!try(kind, d.Major, [...]uint32{minor - 1, minor + 1, 0, 1<<20 - 1}[n], uint16(a)) ||
-						!try([...]uint16{0, blockDevice + charDevice - kind, blockDevice | charDevice, 1<<16 - 1}[n], d.Major, minor, uint16(a)) {
+					if !try(kind, [...]uint32{major - 1, major + 1, 0, 1<<12 - 1}[n], minor, uint16(a)) ||
+						!try(kind, major, [...]uint32{minor - 1, minor + 1, 0, 1<<20 - 1}[n], uint16(a)) ||
+						!try([...]uint16{0, blockDevice + charDevice - kind, blockDevice | charDevice, 1<<16 - 1}[n], major, minor, uint16(a)) {
 						return
 					}
 				}
 			}
-			if !try(kind, d.Major, minor, access|8) || !try(kind, d.Major, minor, access|1<<15) {
+			if !try(kind, major, minor, access|8) || !try(kind, major, minor, access|1<<15) {
 				return
 			}
 		}

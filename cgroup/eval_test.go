@@ -432,8 +432,8 @@ func TestProveTexts(t *testing.T) {
 	}{
 		{ProveDevices(p, nil), ""}, // a device that nothing in the rules leads to is not tried
 		{ProveDevices(p, append(devices, Device{true, 8, 1, Write})), "block device 8:1 w: the program denies, the rules allow"},
-		{ProveDevices(p, []Device{{true, 8, 2, Read}}), "block device 8:2 r: the program denies, the rules allow"},
-		{ProveDevices(q, devices), "block device 8:1 access 0: the program counts wrongly"},
+		{ProveDevices(p, []Device{{true, 8, 2, Read}}), "block device 8:2 access 0: the program denies, the rules allow"},
+		{ProveDevices(q, devices), "block device 8:1 m: the program counts wrongly"},
 		{ProveDevices([]Ins{{Op: classALU64 | aluMOV, Imm: 2}, {Op: classJMP | jmpEXIT}}, devices), "block device 8:1 access 0: the program answers 2"},
 		{ProveDevices(nil, devices), "block device 8:1 access 0: a program without an end"},
 		{ProvePackets(v4, a, nil, true), "packet from 192.0.2.0, 40 bytes, interface 1: the program allows, the rules deny"},

@@ -73,6 +73,7 @@ type Filter struct {
 	Pinned   string                // the path of a program that somebody else has made; else empty
 	Rules    func() ([]Ins, error) // makes the program, and has tried it; nil for a pinned one
 	Devices  []Device              // of HookDevice: by them it is tried once it holds
+	Before   func() error          // what must be so before it is attached; may be nil
 
 	BTF     uint32 // attach_btf_id: the function of a HookFiles, set by Rules
 	Nothing []Ins  // of HookFiles: a program that allows nothing, by which it is proven; set by Rules
@@ -100,13 +101,17 @@ func (f *Filter) String() string {
 // Mechanism is the call as strace shows it.
 func (f *Filter) Mechanism() string { return "bpf(BPF_PROG_ATTACH, \"" + f.Hook.Name + "\")" }
 
-// String is a device as a line of v1's devices.allow: "c 1:3 rw".
+// String is a device as a line of v1's devices.allow: "c 1:3 rw", "c 136:* rw", "c *:* rw".
 func (d Device) String() string {
-	minor := "*"
-	if d.Minor != AnyMinor {
-		minor = strconv.FormatUint(uint64(d.Minor), 10)
+	return d.kind() + " " + numberOrAny(d.Major) + ":" + numberOrAny(d.Minor) + " " + d.Access.String()
+}
+
+// numberOrAny is a number of a device as v1 takes it.
+func numberOrAny(n uint32) string {
+	if n == AnyMajor || n == AnyMinor {
+		return "*"
 	}
-	return d.kind() + " " + strconv.FormatUint(uint64(d.Major), 10) + ":" + minor + " " + d.Access.String()
+	return strconv.FormatUint(uint64(n), 10)
 }
 
 func (d Device) kind() string {

@@ -207,8 +207,12 @@ func (f *Filter) probe() error {
 				if accessible(fd, a.ok) != 0 {
 					continue
 				}
-				d := Device{Block: st.Mode&unix.S_IFMT == unix.S_IFBLK, Major: unix.Major(st.Rdev), Minor: unix.Minor(st.Rdev), Access: a.want}
-				f.probes = append(f.probes, probe{fd, a.ok, allows(f.Devices, d)})
+				number := uint64(st.Rdev) // of 32 bits on some machines
+				r := deviceRequest{charDevice, unix.Major(number), unix.Minor(number), uint16(a.want)}
+				if st.Mode&unix.S_IFMT == unix.S_IFBLK {
+					r.kind = blockDevice
+				}
+				f.probes = append(f.probes, probe{fd, a.ok, r.allowed(f.Devices)})
 				kept = true
 			}
 		}
@@ -219,23 +223,6 @@ func (f *Filter) probe() error {
 		}
 	}
 	return nil
-}
-
-// allows tells whether a list allows an access, by its definition.
-func allows(list []Device, d Device) bool {
-	var merged Access
-	for _, l := range list {
-		if l.Block != d.Block || l.Major != d.Major || l.Minor != AnyMinor && l.Minor != d.Minor {
-			continue
-		}
-		if l.Access&d.Access == d.Access {
-			return true
-		}
-		if l.Minor == d.Minor {
-			merged |= l.Access
-		}
-	}
-	return merged&d.Access == d.Access
 }
 
 // accessible is faccessat2(2) of a descriptor, Linux 5.8.
@@ -250,7 +237,15 @@ func (f *Filter) Apply(int) error {
 	if f.Programs.Home.gone {
 		f.given = true
 	}
-	if f.fd != 0 || f.given {
+	if f.given {
+		return nil
+	}
+	if f.Before != nil {
+		if err := f.Before(); err != nil {
+			return err
+		}
+	}
+	if f.fd != 0 {
 		return nil
 	}
 	return f.load()

@@ -17,6 +17,10 @@ const (
 	oldMark = "trusted.hardrun"
 )
 
+// ownMode is the mode of a group: nobody else opens it, and so nobody else can take its
+// lock. Files in it can be read by their names.
+const ownMode = 0o711
+
 // mostNames is how many names are tried for a group that may have any.
 const mostNames = 4096
 
@@ -198,8 +202,10 @@ func (s Make) Apply(int) error {
 // take makes the group by its present name. taken says why somebody else has it.
 func (s Make) take() (taken, err error) {
 	made := false
+	mask := unix.Umask(0)
+	defer unix.Umask(mask)
 	for range 100 {
-		err := unix.Mkdirat(s.parent, s.name, 0o711)
+		err := unix.Mkdirat(s.parent, s.name, ownMode)
 		if err != nil && err != unix.EEXIST {
 			return nil, os.NewSyscallError("mkdirat", err)
 		}
@@ -248,9 +254,6 @@ func (s Make) hold(fd int, made bool) (done bool, taken, err error) {
 		taken, err := s.old(fd)
 		return false, taken, err
 	}
-	if err := unix.Fchmod(fd, 0o711); err != nil { // nobody else can take the lock
-		return false, nil, os.NewSyscallError("fchmod", err)
-	}
 	err = unix.Fsetxattr(fd, mark, []byte("1"), 0)
 	if err == unix.EOPNOTSUPP {
 		err = unix.Fsetxattr(fd, oldMark, []byte("1"), 0)
@@ -282,12 +285,11 @@ func (s Make) same(fd int) (bool, error) {
 
 // old removes a group of an earlier start, whose lock is held.
 func (s Make) old(fd int) (taken, err error) {
-	var b [8]byte
-	_, err = unix.Fgetxattr(fd, mark, b[:])
+	own, err := ours(fd)
 	if err != nil {
-		_, err = unix.Fgetxattr(fd, oldMark, b[:])
+		return nil, err
 	}
-	if err != nil {
+	if !own {
 		return errors.New("it is there already, and is not hardrun's: give one below it, or remove it"), nil
 	}
 	if err := sweep(fd, 32); err != nil {
@@ -301,6 +303,22 @@ func (s Make) old(fd int) (taken, err error) {
 	default:
 		return nil, os.NewSyscallError("unlinkat", err)
 	}
+}
+
+// ours tells whether hardrun has made a group: it has the mark, or is one that was not
+// marked yet, when a start was killed.
+func ours(fd int) (bool, error) {
+	var b [8]byte
+	for _, name := range [...]string{mark, oldMark} {
+		if _, err := unix.Fgetxattr(fd, name, b[:]); err == nil {
+			return true, nil
+		}
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return false, os.NewSyscallError("fstat", err)
+	}
+	return st.Mode&0o7777 == ownMode && st.Uid == uint32(unix.Geteuid()), nil
 }
 
 // sweep removes the groups below one which hold no process, as deep as that.

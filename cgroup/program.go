@@ -3,6 +3,7 @@ package cgroup
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"slices"
 
 	"github.com/hardrun/hardrun/order"
@@ -40,58 +41,96 @@ func (d Device) bits() uint32 {
 // DeviceProgram is a program for BPF_CGROUP_DEVICE that allows what is listed, and no more.
 // Entries with the same numbers are one, with the accesses of all. A request passes where
 // one of them has all of its accesses. A request of no access, which is access(2) with
-// F_OK, or of one that is not known passes nowhere.
+// F_OK, passes where any entry is for the device, as in the v1 controller; one of an access
+// that is not known passes nowhere.
 func DeviceProgram(list []Device) ([]Ins, error) {
 	var a asm
-	allow := a.label()
+	allow, deny := a.label(), a.label()
 	a.load(4, R2, R1, deviceAccess)
 	a.movReg(R3, R2)
 	a.and(R3, 0xffff)
 	a.shr(R2, 16)
 	a.load(4, R4, R1, deviceMajor)
 	a.load(4, R5, R1, deviceMinor)
-	deny := a.label()
-	a.jumpIf32(jmpJEQ, R2, 0, deny)
 	a.jumpIf32(jmpJGT, R2, uint32(Mknod|Read|Write), deny)
-	checks := a.checks(allow)
 	for list = unite(list); len(list) > 0; {
-		d, next, n := list[0], a.label(), 1
-		for n < len(list) && list[n].Block == d.Block && list[n].Major == d.Major {
+		n, next := 1, a.label()
+		for n < len(list) && list[n].Block == list[0].Block {
 			n++
 		}
-		group, all := list[:n], Device{Minor: AnyMinor}
+		kind := list[:n]
 		list = list[n:]
-		to, rest := checks, deny
-		if last := group[n-1]; last.Minor == AnyMinor {
-			group, all = group[:n-1], last
-			to, rest = a.checks(allow), a.label()
+		a.jumpIf32(jmpJNE, R3, kind[0].bits(), next)
+		if err := a.kind(kind, allow, deny); err != nil {
+			return nil, err
 		}
-		a.jumpIf32(jmpJNE, R3, d.bits(), next)
-		a.jumpIf32(jmpJNE, R4, d.Major, next)
-		for _, d := range group {
-			other := a.label()
-			a.jumpIf32(jmpJNE, R5, d.Minor, other)
-			a.jump(to[d.lacks()])
-			a.here(other)
-		}
-		if rest != deny {
-			if len(group) > 0 {
-				a.jump(rest)
-				a.check(to, allow, rest)
-				a.here(rest)
-			}
-			if all.lacks() != 0 {
-				a.jumpIf32(jmpJSET, R2, uint32(all.lacks()), deny)
-			}
-			a.jump(allow)
-		}
-		a.jump(deny)
 		a.here(next)
 	}
-	a.jump(deny)
-	a.check(checks, allow, deny)
 	a.here(deny)
 	return a.verdicts(allow, DeniedDevices)
+}
+
+// kind decides about the devices of one kind. What no entry of a major covers is left to
+// that of the whole kind.
+func (a *asm) kind(list []Device, allow, deny int) error {
+	rest := deny
+	whole := list[len(list)-1]
+	if whole == (Device{whole.Block, AnyMajor, AnyMinor, whole.Access}) {
+		list, rest = list[:len(list)-1], a.label()
+	}
+	if len(list) > 0 {
+		checks := a.checks(allow)
+		for len(list) > 0 {
+			n := 1
+			for n < len(list) && list[n].Major == list[0].Major {
+				n++
+			}
+			if list[0].Major == AnyMajor {
+				return errors.New(list[0].String() + ": one minor number of every major one")
+			}
+			a.major(list[:n], checks, allow, rest)
+			list = list[n:]
+		}
+		a.jump(rest)
+		a.check(checks, allow, rest)
+	}
+	if rest != deny {
+		a.here(rest)
+		if whole.lacks() != 0 {
+			a.jumpIf32(jmpJSET, R2, uint32(whole.lacks()), deny)
+		}
+		a.jump(allow)
+	}
+	return nil
+}
+
+// major does the same for those of one major number; about another one nothing is decided.
+func (a *asm) major(list []Device, checks [8]int, allow, rest int) {
+	next := a.label()
+	a.jumpIf32(jmpJNE, R4, list[0].Major, next)
+	to, other := checks, rest // of those with a minor number
+	all := list[len(list)-1]
+	if all.Minor == AnyMinor {
+		if list = list[:len(list)-1]; len(list) > 0 {
+			to, other = a.checks(allow), a.label()
+		}
+	}
+	for _, d := range list {
+		differs := a.label()
+		a.jumpIf32(jmpJNE, R5, d.Minor, differs)
+		a.jump(to[d.lacks()])
+		a.here(differs)
+	}
+	if other != rest {
+		a.jump(other)
+		a.check(to, allow, other)
+		a.here(other)
+	}
+	if all.Minor == AnyMinor {
+		a.jump(checks[all.lacks()])
+	}
+	a.jump(rest)
+	a.here(next)
 }
 
 // lacks is what may not be done with a device.
@@ -118,7 +157,7 @@ func (a *asm) check(labels [8]int, allow, otherwise int) {
 }
 
 // unite is a list in order, in which each device is once. What is for all minors of a
-// major comes behind the others of it.
+// major comes behind the others of it, and what is for a whole kind behind all of that.
 func unite(list []Device) []Device {
 	list = slices.Clone(list)
 	order.By(list, func(x, y *Device) bool { return x.compare(*y) < 0 })

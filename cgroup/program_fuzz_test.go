@@ -86,6 +86,7 @@ func FuzzPackets(f *testing.F) {
 func FuzzDevices(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{1, 0, 1, 3, 6, 2, 1, 3, 2})
+	f.Add([]byte{3, 0, 255, 255, 2, 0, 1, 3, 4, 1, 255, 255, 1, 2, 1, 3, 0, 6, 2, 1, 3, 0, 0, 1, 7, 7, 0, 0})
 	f.Add([]byte{4, 0, 136, 255, 2, 0, 136, 7, 4, 1, 8, 0, 7, 1, 8, 0, 1, 2, 136, 7, 6})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in := fuzzed(data)
@@ -94,6 +95,9 @@ func FuzzDevices(f *testing.F) {
 			d := Device{in.byte()&1 == 1, uint32(in.byte()), uint32(in.byte()), Access(in.byte() & 7)}
 			if d.Minor == 255 {
 				d.Minor = AnyMinor
+				if d.Major == 255 {
+					d.Major = AnyMajor
+				}
 			}
 			list = append(list, d)
 		}

@@ -94,10 +94,20 @@ func loadPackets(t testing.TB, a Addresses, i *Interfaces, ingress bool) (loaded
 // The kernel takes the longest programs, and gives them the tag that Tag says.
 func TestKernelLongest(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 9))
-	devices := func(n int) ([]Ins, error) {
-		list := make([]Device, n)
+	devices := func(n int, more ...Device) ([]Ins, error) {
+		list := make([]Device, n, n+len(more))
 		for i := range list {
 			list[i] = Device{i%2 == 0, r.Uint32N(1 << 12), r.Uint32N(1 << 20), Access(1 + r.IntN(7))}
+		}
+		return DeviceProgram(append(list, more...))
+	}
+	anyMinors := func() ([]Ins, error) {
+		list := []Device{{false, AnyMajor, AnyMinor, Read}, {true, AnyMajor, AnyMinor, Write}}
+		for i := range uint32(1500) {
+			list = append(list, Device{i%2 == 0, i, AnyMinor, Access(1 + r.IntN(7))})
+			for range 5 {
+				list = append(list, Device{i%2 == 0, i, r.Uint32N(1 << 20), Access(1 + r.IntN(7))})
+			}
 		}
 		return DeviceProgram(list)
 	}
@@ -140,7 +150,11 @@ func TestKernelLongest(t *testing.T) {
 			return PacketProgram(both(3800, 24, 48), &Interfaces{Index: []uint32{1}}, false)
 		}},
 		{"interfaces", ebpf.CGroupSKB, ebpf.AttachCGroupInetEgress, func() ([]Ins, error) { return PacketProgram(Addresses{}, indexes, false) }},
-		{"devices", ebpf.CGroupDevice, ebpf.AttachCGroupDevice, func() ([]Ins, error) { return devices(7800) }},
+		{"devices", ebpf.CGroupDevice, ebpf.AttachCGroupDevice, func() ([]Ins, error) { return devices(9900) }},
+		{"devices and kinds", ebpf.CGroupDevice, ebpf.AttachCGroupDevice, func() ([]Ins, error) {
+			return devices(9900, Device{false, AnyMajor, AnyMinor, Read}, Device{true, AnyMajor, AnyMinor, Write | Mknod})
+		}},
+		{"all minors and kinds", ebpf.CGroupDevice, ebpf.AttachCGroupDevice, anyMinors},
 		{"minors", ebpf.CGroupDevice, ebpf.AttachCGroupDevice, minors},
 		{"bind4", ebpf.CGroupSockAddr, ebpf.AttachCGroupInet4Bind, func() ([]Ins, error) { return binds(4200, false) }},
 		{"bind6", ebpf.CGroupSockAddr, ebpf.AttachCGroupInet6Bind, func() ([]Ins, error) { return binds(2100, true) }},
@@ -386,13 +400,31 @@ func attach(t *testing.T, group *os.File, l loaded) {
 
 const childJob = "HARDRUN_TEST_PROGRAM"
 
+var childArgs = []string{"-test.run=^TestProgramChild$", "-test.v", "--"}
+
 // inGroup runs the job of a child in a group, in a network namespace of its own, and
 // returns the lines that it has to say.
 func inGroup(t *testing.T, group *os.File, job string, args ...string) []string {
 	t.Helper()
-	cmd := exec.Command("/proc/self/exe", append([]string{"-test.run=^TestProgramChild$", "-test.v", "--"}, args...)...)
-	cmd.Env = append(os.Environ(), childJob+"="+job)
+	cmd := exec.Command("/proc/self/exe", append(childArgs, args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd()), Cloneflags: unix.CLONE_NEWNET}
+	return said(t, cmd, job)
+}
+
+// inLegacyGroup does the same in a group of v1, which the child enters by itself.
+func inLegacyGroup(t *testing.T, group, job string, args ...string) []string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := append([]string{"-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, group, self}, childArgs...)
+	return said(t, exec.Command("/bin/sh", append(words, args...)...), job)
+}
+
+func said(t *testing.T, cmd *exec.Cmd, job string) []string {
+	t.Helper()
+	cmd.Env = append(os.Environ(), childJob+"="+job)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -475,9 +507,9 @@ func TestProgramChild(t *testing.T) {
 	}
 }
 
-// A program for devices, on the kernel.
-func TestKernelDevices(t *testing.T) {
-	list := []Device{
+// kernelDevices are lists of devices which are held against the kernel.
+var kernelDevices = map[string][]Device{
+	"devices": {
 		{false, 240, 1, Read | Write | Mknod},
 		{false, 240, 2, Read},
 		{false, 240, 3, Write},
@@ -487,16 +519,24 @@ func TestKernelDevices(t *testing.T) {
 		{true, 240, 1, Read},
 		{false, 241, AnyMinor, Read},
 		{false, 241, 1, Write | Mknod},
-	}
-	p, err := DeviceProgram(list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, g := t.TempDir(), group(t)
-	l := loadProgram(t, p, ebpf.CGroupDevice, ebpf.AttachCGroupDevice)
-	attach(t, g, l)
-	args := []string{}
-	var want []bool
+	},
+	"kinds": {
+		{false, AnyMajor, AnyMinor, Read},
+		{false, 240, 1, Write},
+		{false, 240, 2, Read | Write},
+		{false, 241, AnyMinor, Write},
+		{true, 240, 1, Read},
+		{true, AnyMajor, AnyMinor, Write},
+		{true, AnyMajor, AnyMinor, Mknod},
+	},
+	"one kind": {{true, AnyMajor, AnyMinor, Read | Write}},
+	"none":     nil,
+}
+
+// deviceJobs makes nodes in a directory, and returns what a child is to do with each, and
+// whether a list allows it.
+func deviceJobs(t *testing.T, dir string, list []Device) (args []string, want []bool) {
+	t.Helper()
 	for _, block := range []bool{false, true} {
 		for _, major := range []uint32{239, 240, 241} {
 			for _, minor := range []uint32{0, 1, 2, 3, 4, 5, 6} {
@@ -518,21 +558,111 @@ func TestKernelDevices(t *testing.T) {
 			}
 		}
 	}
-	lines := inGroup(t, g, "devices", append([]string{dir}, args...)...)
+	return args, want
+}
+
+// checkJobs compares what a child says with what is wanted, and returns how many of its
+// jobs are denied.
+func checkJobs(t *testing.T, lines, args []string, want []bool) (denied uint64) {
+	t.Helper()
 	if len(lines) != len(args) {
 		t.Fatalf("%d answers to %d questions: %v", len(lines), len(args), lines)
 	}
-	denied := uint64(0)
 	for i, line := range lines {
 		if !want[i] {
 			denied++
 		}
-		if (line == "<nil>") != want[i] || !want[i] && line != "EPERM" {
+		if line != map[bool]string{true: "<nil>", false: "EPERM"}[want[i]] {
 			t.Errorf("%s: %s, allowed is %v", args[i], line, want[i])
 		}
 	}
-	if c := l.counted(t); denied == 0 || c != [Counters]uint64{DeniedDevices: denied} {
-		t.Errorf("counted %v, denied were %d", c, denied)
+	return denied
+}
+
+// A program for devices, on the kernel.
+func TestKernelDevices(t *testing.T) {
+	for name, list := range kernelDevices {
+		t.Run(name, func(t *testing.T) {
+			p, err := DeviceProgram(list)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir, g := t.TempDir(), group(t)
+			l := loadProgram(t, p, ebpf.CGroupDevice, ebpf.AttachCGroupDevice)
+			attach(t, g, l)
+			args, want := deviceJobs(t, dir, list)
+			denied := checkJobs(t, inGroup(t, g, "devices", append([]string{dir}, args...)...), args, want)
+			if c := l.counted(t); denied == 0 || c != [Counters]uint64{DeniedDevices: denied} {
+				t.Errorf("counted %v, denied were %d", c, denied)
+			}
+		})
+	}
+}
+
+// The v1 controller decides as the programs do, and its list is read back.
+func TestKernelLegacyDevices(t *testing.T) {
+	const mount = "/sys/fs/cgroup/devices"
+	if _, err := os.Stat(mount + "/devices.allow"); err != nil || os.Geteuid() != 0 {
+		t.Skip("needs root, and the devices controller of v1")
+	}
+	for name, list := range kernelDevices {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(mount, "hardrun-test."+strconv.Itoa(os.Getpid()))
+			if err := os.Mkdir(path, 0o755); err != nil {
+				t.Skip(err)
+			}
+			t.Cleanup(func() {
+				if err := unix.Rmdir(path); err != nil {
+					t.Error(err)
+				}
+			})
+			g, err := os.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			closeAfter(t, g)
+			step := LegacyDevices{&Home{FD: int(g.Fd())}, list}
+			if err := step.Verify(); err == nil {
+				t.Error("verified before anything is forbidden")
+			}
+			if err := errors.Join(step.Apply(0), step.Verify()); err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(filepath.Join(path, "devices.list"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range list {
+				d.Access = 0
+				for _, e := range list {
+					if d.compare(e) == 0 {
+						d.Access |= e.Access
+					}
+				}
+				if !slices.Contains(strings.Split(string(text), "\n"), d.String()) {
+					t.Errorf("%s is not in\n%s", d, text)
+				}
+			}
+			dir := t.TempDir()
+			args, want := deviceJobs(t, dir, list)
+			if checkJobs(t, inLegacyGroup(t, path, "devices", append([]string{dir}, args...)...), args, want) == 0 {
+				t.Error("nothing was denied")
+			}
+			for i := range list { // one entry less, or with one access more
+				short, other := slices.Delete(slices.Clone(list), i, i+1), slices.Clone(list)
+				other[i].Access ^= Mknod
+				for _, wrong := range [][]Device{short, other} {
+					if err := (LegacyDevices{step.Home, wrong}).Verify(); err == nil && !slices.Equal(unite(wrong), unite(list)) {
+						t.Errorf("%v was read back as %v", list, wrong)
+					}
+				}
+			}
+			for _, d := range []Device{{true, AnyMajor, AnyMinor, Read | Write | Mknod}, {false, 200, AnyMinor, Read}} {
+				if err := (LegacyDevices{step.Home, append(slices.Clone(list), d)}).Verify(); err == nil {
+					t.Errorf("%s was read back, which is not there", d)
+				}
+			}
+		})
 	}
 }
 

@@ -358,12 +358,12 @@ func deviceOracle(list []Device, r deviceRequest) bool {
 	for _, d := range list {
 		merged[Device{d.Block, d.Major, d.Minor, 0}] |= d.Access
 	}
-	if r.kind != blockDevice && r.kind != charDevice || r.access == 0 || r.access > 7 {
+	if r.kind != blockDevice && r.kind != charDevice || r.access > 7 {
 		return false
 	}
-	for d, access := range merged {
-		if d.Block == (r.kind == blockDevice) && d.Major == r.major && (d.Minor == r.minor || d.Minor == AnyMinor) &&
-			access|Access(r.access) == access {
+	for _, of := range []Device{{Major: r.major, Minor: r.minor}, {Major: r.major, Minor: AnyMinor}, {Major: AnyMajor, Minor: AnyMinor}} {
+		of.Block = r.kind == blockDevice
+		if access, listed := merged[of]; listed && access|Access(r.access) == access {
 			return true
 		}
 	}
@@ -381,6 +381,9 @@ func randomDevices(r *rand.Rand, most int) (list []Device) {
 		d := Device{r.IntN(2) == 0, uint32(r.IntN(4)), uint32(r.IntN(4 + most/16)), Access(1 + r.IntN(7))}
 		if r.IntN(6) == 0 {
 			d.Minor = AnyMinor
+			if r.IntN(3) == 0 {
+				d.Major = AnyMajor
+			}
 		}
 		list = append(list, d)
 	}
@@ -390,7 +393,7 @@ func randomDevices(r *rand.Rand, most int) (list []Device) {
 func TestDeviceProgram(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 3))
 	for _, most := range []int{0, 1, 3, 10, 100, 2000} {
-		allowed := 0
+		allowed, seen := 0, map[bool]int{}
 		for range 4 + 500/(most+1) {
 			list := randomDevices(r, most)
 			p, err := DeviceProgram(list)
@@ -412,10 +415,16 @@ func TestDeviceProgram(t *testing.T) {
 				if want {
 					allowed++
 				}
+				if q.access == 0 {
+					seen[want]++
+				}
 			}
 		}
 		if (allowed == 0) != (most == 0) {
 			t.Errorf("up to %d devices: %d requests were allowed", most, allowed)
+		}
+		if seen[false] == 0 || (seen[true] == 0) != (most == 0) {
+			t.Errorf("up to %d devices: of requests of no access %d were allowed, %d denied", most, seen[true], seen[false])
 		}
 	}
 }
@@ -429,14 +438,20 @@ func TestDeviceProgramCases(t *testing.T) {
 		{false, 136, 7, Write},
 		{true, 8, 0, Read | Write | Mknod},
 	}
-	p, err := DeviceProgram(list)
-	if err != nil {
-		t.Fatal(err)
+	whole := append(slices.Clone(list), Device{true, AnyMajor, AnyMinor, Read}, Device{true, 9, AnyMinor, Write}, Device{true, 8, 1, Mknod}, Device{true, AnyMajor, AnyMinor, Mknod})
+	programs := [2][]Ins{}
+	for n, list := range [][]Device{list, whole} {
+		p, err := DeviceProgram(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		programs[n] = p
 	}
-	for _, tt := range []struct {
+	type request struct {
 		r       deviceRequest
 		allowed bool
-	}{
+	}
+	for n, requests := range [2][]request{{
 		{deviceRequest{charDevice, 1, 3, uint16(Read)}, true},
 		{deviceRequest{charDevice, 1, 3, uint16(Read | Write)}, true},
 		{deviceRequest{charDevice, 1, 3, uint16(Mknod)}, false},
@@ -450,15 +465,65 @@ func TestDeviceProgramCases(t *testing.T) {
 		{deviceRequest{charDevice, 136, 0xfffff, uint16(Read)}, true},
 		{deviceRequest{charDevice, 136, 0xfffff, uint16(Write)}, false},
 		{deviceRequest{blockDevice, 8, 0, 7}, true},
-		{deviceRequest{blockDevice, 8, 0, 0}, false},
+		{deviceRequest{blockDevice, 8, 0, 0}, true}, // no access to what is listed
+		{deviceRequest{charDevice, 1, 3, 0}, true},
+		{deviceRequest{charDevice, 1, 4, 0}, false},
+		{deviceRequest{charDevice, 2, 3, 0}, false},
+		{deviceRequest{blockDevice, 1, 3, 0}, false},
+		{deviceRequest{charDevice, 136, 0xfffff, 0}, true},
+		{deviceRequest{charDevice, 8, 0, 0}, false},
+		{deviceRequest{0, 8, 0, 0}, false},
+		{deviceRequest{3, 8, 0, 0}, false},
 		{deviceRequest{blockDevice, 8, 0, 8}, false},
 		{deviceRequest{blockDevice, 8, 0, 15}, false},
 		{deviceRequest{blockDevice, 8, 0, 1 << 15}, false},
 		{deviceRequest{0, 8, 0, 1}, false},
 		{deviceRequest{3, 8, 0, 1}, false},
+	}, {
+		{deviceRequest{blockDevice, 0, 0, uint16(Read | Mknod)}, true}, // the whole kind, whose entries are one
+		{deviceRequest{blockDevice, 1<<12 - 1, 1<<20 - 1, uint16(Read | Mknod)}, true},
+		{deviceRequest{blockDevice, 1<<12 - 1, 1<<20 - 1, 0}, true},
+		{deviceRequest{blockDevice, 7, 0, uint16(Write)}, false},
+		{deviceRequest{blockDevice, 8, 0, uint16(Read | Write)}, true},
+		{deviceRequest{blockDevice, 8, 1, uint16(Read)}, true},
+		{deviceRequest{blockDevice, 8, 1, uint16(Write)}, false},
+		{deviceRequest{blockDevice, 8, 2, uint16(Read)}, true},
+		{deviceRequest{blockDevice, 9, 0, uint16(Write)}, true},
+		{deviceRequest{blockDevice, 9, 0, uint16(Mknod)}, true},
+		{deviceRequest{blockDevice, 9, 0, uint16(Write | Mknod)}, false}, // no one entry has both
+		{deviceRequest{blockDevice, 7, 0, uint16(Read) | 8}, false},
+		{deviceRequest{charDevice, 7, 0, uint16(Read)}, false}, // another kind
+		{deviceRequest{charDevice, 7, 0, 0}, false},
+		{deviceRequest{3, 7, 0, uint16(Read)}, false},
+	}} {
+		for _, tt := range requests {
+			if got := evalDevice(t, programs[n], tt.r); got != tt.allowed {
+				t.Errorf("list %d: %v: %v, want %v", n, tt.r, got, tt.allowed)
+			}
+		}
+	}
+}
+
+func TestDeviceString(t *testing.T) {
+	for want, d := range map[string]Device{
+		"c 1:3 rw":         {false, 1, 3, Read | Write},
+		"b 4095:1048575 m": {true, 1<<12 - 1, 1<<20 - 1, Mknod},
+		"c 136:* rwm":      {false, 136, AnyMinor, Read | Write | Mknod},
+		"c *:* rw":         {false, AnyMajor, AnyMinor, Read | Write},
+		"b *:* r":          {true, AnyMajor, AnyMinor, Read},
 	} {
-		if got := evalDevice(t, p, tt.r); got != tt.allowed {
-			t.Errorf("%v: %v, want %v", tt.r, got, tt.allowed)
+		if got := d.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// One minor number of every major one is nothing that a list can say.
+func TestDeviceProgramRefuses(t *testing.T) {
+	for _, more := range []Device{{false, 1, 3, Read}, {false, AnyMajor, AnyMinor, Read}, {true, AnyMajor, AnyMinor, Read}} {
+		_, err := DeviceProgram([]Device{more, {false, AnyMajor, 5, Read}})
+		if want := "c *:5 r: one minor number of every major one"; errText(err) != want {
+			t.Errorf("error %q, want %q", errText(err), want)
 		}
 	}
 }
@@ -688,6 +753,6 @@ func Example() {
 	fmt.Println(len(p), err)
 	fmt.Println(ProveDevices(p, []Device{{Major: 1, Minor: 3, Access: Read}}))
 	// Output:
-	// 24 <nil>
+	// 23 <nil>
 	// character device 1:3 w: the program allows, the rules deny
 }

@@ -24,10 +24,15 @@ func (a Access) String() string {
 	return string(b)
 }
 
-// AnyMinor stands for every minor number of a major one.
-const AnyMinor = ^uint32(0)
+// AnyMinor stands for every minor number of a major one, and AnyMajor, which goes with it,
+// for every major one. The numbers of the kernel are smaller: 20 and 12 bits.
+const (
+	AnyMinor = ^uint32(0)
+	AnyMajor = ^uint32(0)
+)
 
-// Device allows accesses to a device, or with AnyMinor to all that have its major number.
+// Device allows accesses to a device, with AnyMinor to all that have its major number, or
+// with AnyMajor to all of its kind, whenever their drivers come.
 type Device struct {
 	Block        bool // a block device; else a character device
 	Major, Minor uint32

@@ -288,6 +288,10 @@ func TestLegacyDevices(t *testing.T) {
 		equal(t, "groups of v1", len(limitGroups(t, name)), 0)
 		v1 := errnos(append(withoutBPF(), limitStart(name, words...)...)...)
 		equal(t, "groups of v1", len(limitGroups(t, name)), 1)
+		for _, home := range limitGroups(t, name) {
+			equal(t, "group of v1", home, "/sys/fs/cgroup/devices/"+name)
+			placeGone(t, home)
+		}
 		same, kept := 0, 0
 		for i := range acts {
 			if v1[i] != v2[i] {

@@ -24,8 +24,9 @@ type wires struct {
 	far  *conversation // a probe there, which nothing confines
 }
 
-// What the ends are called: 10.9.0.1, 2001:db8:9::1 and fe80::1 at the near one.
-var farAddresses = []string{"10.9.0.2", "10.9.0.3", "10.8.0.2", "192.0.2.2", "2001:db8:9::2", "2001:db8:9::3", "2001:db8:9:1::2", "2001:db8:ffff::2", "fe80::2"}
+// farAddresses are those of the far end. The near one has 10.9.0.1, 192.0.2.1, 169.254.9.1,
+// 2001:db8:9::1 and fe80::1.
+var farAddresses = []string{"10.9.0.2", "10.9.0.3", "10.8.0.2", "192.0.2.2", "169.254.9.2", "2001:db8:9::2", "2001:db8:9::3", "2001:db8:9:1::2", "2001:db8:ffff::2", "fe80::2"}
 
 // network makes them. Subtests are not in them; the thread ends with the test.
 func network(t *testing.T) *wires {
@@ -68,6 +69,7 @@ ip link set lo up
 	sh(`ip link add near type veth peer name far netns "$1"
 ip addr add 10.9.0.1/8 dev near
 ip addr add 192.0.2.1/24 dev near
+ip addr add 169.254.9.1/16 dev near
 ip addr add 2001:db8:9::1/32 dev near nodad
 ip addr add fe80::1/64 dev near nodad
 ip link set near up
@@ -81,12 +83,19 @@ ip route add 224.0.0.0/4 dev near
 			bits = "/64 nodad"
 		case strings.HasPrefix(a, "192."):
 			bits = "/24"
+		case strings.HasPrefix(a, "169."):
+			bits = "/16"
 		}
 		address, flags, _ := strings.Cut(a+bits, " ")
 		script += "ip addr add " + address + " dev far " + flags + "\n"
 	}
 	sh(script+"ip link set far up\nip route add 224.0.0.0/4 dev far\n", enter...)
-	return &wires{far, converse(t, append(enter, probe, "ask")...)}
+	w := &wires{far, converse(t, append(enter, probe, "ask")...)}
+	// What is sent before both ends carry is lost.
+	for _, address := range []string{"10.9.0.1", "2001:db8:9::1"} {
+		eventually(t, "an answer of "+address, func() bool { return w.far.do(t, "sock-ping ping "+address+" 100").Errno == "" })
+	}
+	return w
 }
 
 // Where a way leads.
@@ -291,45 +300,46 @@ func attachedTo(t *testing.T, dir string, hook ebpf.AttachType) []ebpf.ProgramID
 // counted reads what a group has denied, from the outside: by the map of its programs.
 func counted(t *testing.T, dir string) (c [counters]uint64) {
 	t.Helper()
+	var ids []ebpf.ProgramID
 	for _, hook := range []ebpf.AttachType{ebpf.AttachCGroupDevice, ebpf.AttachCGroupInetIngress, ebpf.AttachCGroupInet4Bind} {
-		for _, id := range attachedTo(t, dir, hook) {
-			p, err := ebpf.NewProgramFromID(id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			info, err := p.Info()
-			if cerr := p.Close(); err == nil {
-				err = cerr
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			maps, _ := info.MapIDs()
-			if len(maps) != 1 {
-				t.Fatalf("%v: %d maps", hook, len(maps))
-			}
-			m, err := ebpf.NewMapFromID(maps[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			about, err := m.Info()
-			if err != nil {
-				t.Fatal(err)
-			}
-			equal(t, "name of the map", about.Name, "hardrun_denied")
-			b, err := m.LookupBytes(uint32(0))
-			if cerr := m.Close(); err == nil {
-				err = cerr
-			}
-			if err != nil || len(b) != 8*counters {
-				t.Fatalf("%d bytes, %v", len(b), err)
-			}
-			for i := range c {
-				c[i] = binary.NativeEndian.Uint64(b[8*i:])
-			}
-			return c
-		}
+		ids = append(ids, attachedTo(t, dir, hook)...)
 	}
-	t.Fatal("no program is attached")
+	if len(ids) == 0 {
+		t.Fatal("no program is attached")
+	}
+	p, err := ebpf.NewProgramFromID(ids[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := p.Info()
+	if cerr := p.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps, _ := info.MapIDs()
+	if len(maps) != 1 {
+		t.Fatalf("%d maps", len(maps))
+	}
+	m, err := ebpf.NewMapFromID(maps[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	about, err := m.Info()
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "name of the map", about.Name, "hardrun_denied")
+	b, err := m.LookupBytes(uint32(0))
+	if cerr := m.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil || len(b) != 8*counters {
+		t.Fatalf("%d bytes, %v", len(b), err)
+	}
+	for i := range c {
+		c[i] = binary.NativeEndian.Uint64(b[8*i:])
+	}
 	return c
 }

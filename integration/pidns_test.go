@@ -142,12 +142,13 @@ func TestPIDNamespaceParent(t *testing.T) {
 			for _, e := range list {
 				open = append(open, e.Name())
 			}
-			equals(t, name+": descriptors", open, []string{"0", "1", "2", "3"})
-			target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/3", parent))
+			equals(t, name+": the first descriptors", open[:min(3, len(open))], []string{"0", "1", "2"})
+			equal(t, name+": descriptors", len(open), 4)
+			target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", parent, open[len(open)-1]))
 			if err != nil {
 				t.Fatal(err)
 			}
-			equal(t, name+": descriptor 3", target, fmt.Sprintf("/proc/%d/status", child))
+			equal(t, name+": the last descriptor", target, fmt.Sprintf("/proc/%d/status", child))
 		}
 		for name, s := range map[string]syscall.Signal{"HUP": syscall.SIGHUP, "USR1": syscall.SIGUSR1, "USR2": syscall.SIGUSR2, "INT": syscall.SIGINT} {
 			d.signal(t, s)

@@ -350,7 +350,7 @@ func TestPrivateDevicesPlan(t *testing.T) {
 	r := run(t, "plan", "--private-devices", "--", "/bin/true")
 	equal(t, "status", r.code, 0)
 	for l := range strings.Lines(r.stdout) {
-		if f := strings.Fields(l); strings.HasPrefix(l, "mounts ") && strings.HasPrefix(strings.Join(f[1:], " "), "nodev /, but for /dev PrivateDevices= --private-devices; because DevicePolicy=closed") {
+		if f := strings.Fields(l); strings.HasPrefix(l, "mounts ") && strings.HasPrefix(strings.Join(f[1:], " "), "nodev /, but for /dev PrivateDevices= --private-devices; because PrivateDevices= implies DevicePolicy=closed") {
 			return
 		}
 	}

@@ -33,13 +33,13 @@ func TestViewLies(t *testing.T) {
 		{"full", []string{"--protect-system=full"}, []string{"access . w", "access /usr w", "access /etc w"}},
 		{"paths", []string{"--read-only-paths=/usr", "--no-exec-paths=/etc", "--inaccessible-paths=/usr/share"}, []string{"access . w", "list /usr/share", "list .", "access /usr/bin w", "mount-flags /etc"}},
 		{"layers", []string{"--private-tmp", "--ro-bind=PROBE", "--ro-bind=/etc:/mnt", "--tmpfs=/media:size=64k,nr_inodes=3,mode=0700,noexec", "--tmpfs=/srv:ro"}, []string{"access /mnt w", "read /mnt/passwd", "mode /tmp", "write-file /tmp/x 100", "write-file /media/x 65537", "create /media/y", "create /media/z", "mount-flags /media", "mode /media", "mount-flags /tmp", "create /srv/x", "mount-flags /srv"}},
-		{"devices", []string{"--private-devices", "--umask=0022"}, []string{"list /dev", "access /dev w", "pty", "put /dev/full x", "access /dev/shm w", "mount-flags /dev", "statfs /dev/shm"}},
+		{"devices", []string{"--private-devices", "--capability-bounding-set=~CAP_SYS_ADMIN", "--umask=0022"}, []string{"list /dev", "access /dev w", "pty", "put /dev/full x", "access /dev/shm w", "mount-flags /dev", "statfs /dev/shm"}},
 		{"kernel", []string{"--protect-kernel-tunables", "--protect-kernel-logs"}, []string{"open /proc/sys/kernel/hostname w", "open /dev/kmsg r", "access /sys w", "access /sys/fs/cgroup w", "read /proc/kallsyms"}},
 		{"proc", []string{"--protect-proc=invisible", "--proc-subset=pid", "--user=nobody", "--caps=none"}, []string{"stat /proc/1", "stat /proc/uptime", "mount-flags /proc"}},
 		{"masks", []string{"--protect-proc=noaccess", "--private-network"}, []string{"list /proc/bus", "list /sys/kernel", "access /sys/fs/cgroup w"}},
 		{"groups", []string{"--protect-control-groups=strict", "--private-bpf", "--mount-flags=private"}, []string{"statfs /sys/fs/cgroup", "access /sys/fs/cgroup w", "statfs /sys/fs/bpf"}},
 		{"namespaces", []string{"--private-network", "--private-ipc", "--protect-hostname=private:inside"}, []string{"interfaces", "hostname", "loopback", "list /sys/class/net", "access /sys/fs/cgroup w", "list /sys/fs/cgroup"}},
-		{"root", []string{"--root-directory=CAGE", "--protect-system=strict", "--private-devices"}, []string{"list /", "access / w", "stat " + marker, "list /dev", "statfs /proc", "access /etc w"}},
+		{"root", []string{"--root-directory=CAGE", "--protect-system=strict", "--private-devices", "--capability-bounding-set=~CAP_SYS_ADMIN"}, []string{"list /", "access / w", "stat " + marker, "list /dev", "statfs /proc", "access /etc w"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()

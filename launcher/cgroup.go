@@ -294,8 +294,11 @@ func homePath(p *policy.Policy, t *cgroup.Tree, args []string) string {
 }
 
 // majors are the devices of the drivers in a text of /proc/devices whose names match a
-// pattern.
+// pattern. For "*" alone it is every device of the kind, those of drivers to come included.
 func majors(text string, block bool, pattern string, access cgroup.Access) []cgroup.Device {
+	if pattern == "*" {
+		return []cgroup.Device{{Block: block, Major: cgroup.AnyMajor, Minor: cgroup.AnyMinor, Access: access}}
+	}
 	var list []cgroup.Device
 	inBlock := false
 	for line := range strings.Lines(text) {
@@ -305,7 +308,7 @@ func majors(text string, block bool, pattern string, access cgroup.Access) []cgr
 			continue
 		}
 		number, name, found := strings.Cut(strings.TrimLeft(line, " "), " ")
-		major, err := strconv.ParseUint(number, 10, 32)
+		major, err := strconv.ParseUint(number, 10, 12)
 		if !found || err != nil || inBlock != block || !glob(pattern, name) {
 			continue
 		}

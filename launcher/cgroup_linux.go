@@ -3,6 +3,8 @@ package launcher
 import (
 	"errors"
 	"os"
+	"slices"
+	"strconv"
 
 	"github.com/hardrun/hardrun/cgroup"
 	"golang.org/x/sys/unix"
@@ -58,4 +60,22 @@ func filesProgram(f *cgroup.Filter, rules cgroup.FileSystems) ([]cgroup.Ins, err
 		return nil, err
 	}
 	return cgroup.FileProgram(rules, offsets)
+}
+
+// onAllowed shows that files lie where they can be opened: the command, and what it is
+// started by.
+func onAllowed(rules cgroup.FileSystems, paths ...string) error {
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		var fs unix.Statfs_t
+		if err := unix.Statfs(path, &fs); err != nil {
+			return &os.PathError{Op: "statfs", Path: path, Err: err}
+		}
+		if slices.Contains(rules.Magic, uint32(fs.Type)) == rules.Deny {
+			return errors.New(path + " lies on a file system on which nothing may be opened: its number is 0x" + strconv.FormatUint(uint64(uint32(fs.Type)), 16))
+		}
+	}
+	return nil
 }

@@ -14,4 +14,6 @@ func interfaces(cgroup.Names) (*cgroup.Interfaces, error) { return nil, errNoCGr
 
 func interfaceIndex(string) (uint32, error) { return 0, errNoCGroups }
 
+func onAllowed(cgroup.FileSystems, ...string) error { return errNoCGroups }
+
 func filesProgram(*cgroup.Filter, cgroup.FileSystems) ([]cgroup.Ins, error) { return nil, errNoCGroups }

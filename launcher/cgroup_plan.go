@@ -225,6 +225,9 @@ func (w *grouper) keeps(n int) bool {
 
 // legacyDevices is the v1 hierarchy of devices, where programs cannot be had and that can.
 func (w *grouper) legacyDevices() *cgroup.Home {
+	if w.userns != noUserNS || w.env.InUserNS {
+		return nil // it takes CAP_SYS_ADMIN over the host, devices.deny is EPERM without
+	}
 	var v1 *cgroup.Home
 	for i, h := range w.g.Homes {
 		switch {
@@ -471,6 +474,7 @@ func (w *grouper) fileSystems() {
 	}
 	f := &cgroup.Filter{Hook: cgroup.HookFiles, Text: text}
 	f.Rules = func() ([]cgroup.Ins, error) { return filesProgram(f, rules) }
+	f.Before = func() error { return onAllowed(rules, w.plan.path, w.env.Command.Interp) }
 	w.filter(f, name, v.From, "")
 }
 

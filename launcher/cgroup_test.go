@@ -231,9 +231,9 @@ func TestGroupOfParent(t *testing.T) {
 }
 
 func TestMajors(t *testing.T) {
-	const drivers = "Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n137 pts\n202 cpu/msr\n203 cpu/cpuid\n\nBlock devices:\n  7 loop\n 8 sd\n254 virtblk\n"
+	const drivers = "Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n137 pts\n202 cpu/msr\n203 cpu/cpuid\n4096 wide\n4294967295 widest\n\nBlock devices:\n  7 loop\n 8 sd\n254 virtblk\n"
 	for pattern, want := range map[string]string{
-		"c pts": "136 137", "c cpu/*": "202 203", "c *": "1 5 136 137 202 203", "b *": "7 8 254", "b sd": "8", "c sd": "", "b l??p": "7", "c p?s": "136 137",
+		"c pts": "136 137", "c cpu/*": "202 203", "c **": "1 5 136 137 202 203", "b **": "7 8 254", "c wide*": "", "b sd": "8", "c sd": "", "b l??p": "7", "c p?s": "136 137",
 		"c /dev/tty": "5", "c ": "", "c p": "", "c *s": "136 137", "c c*/*i*": "203",
 	} {
 		kind, glob, _ := strings.Cut(pattern, " ")
@@ -247,6 +247,15 @@ func TestMajors(t *testing.T) {
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s: %s, want %s", pattern, got, want)
+		}
+	}
+	// The whole kind, whatever drivers there are.
+	for _, text := range []string{drivers, "", "Character devices:\n"} {
+		for _, block := range []bool{false, true} {
+			want := []cgroup.Device{{Block: block, Major: cgroup.AnyMajor, Minor: cgroup.AnyMinor, Access: cgroup.Write}}
+			if got := majors(text, block, "*", cgroup.Write); !slices.Equal(got, want) {
+				t.Errorf("all of a kind: %v, want %v", got, want)
+			}
 		}
 	}
 	// Many stars take no longer.

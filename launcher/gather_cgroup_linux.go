@@ -3,6 +3,7 @@ package launcher
 import (
 	"errors"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,13 +31,17 @@ func (e *Env) readCGroups(p *policy.Policy, args []string) {
 			return
 		}
 		g.Trees = cgroup.Trees(groups, mounts)
+		if e.InUserNS, err = inUserNS(e.self); err != nil {
+			g.Lack = reason(err)
+			return
+		}
 	}
 	for i := range g.Trees {
 		t := &g.Trees[i]
 		home := cgroup.NewHome(*t, homePath(p, t, args), false)
 		access := cgroupAccess{Offers: t.Controllers}
 		if t.Unified {
-			access.Offers = offers(t, home.Path)
+			access.Offers = e.offers(t, home.Path)
 		} else if !needsLegacy(p, t) {
 			continue
 		}
@@ -48,7 +53,7 @@ func (e *Env) readCGroups(p *policy.Policy, args []string) {
 		g.Access = append(g.Access, access)
 		g.Homes = append(g.Homes, home)
 	}
-	if e.For != "root" && asksPrograms(p) || e.For != "root" && asked == "" {
+	if e.For != "root" && (asksPrograms(p) || p.PrivateDevices.V) {
 		if err := cgroup.Loadable(cgroup.HookDevice); err != nil {
 			g.NoPrograms = reason(err)
 		}
@@ -90,16 +95,28 @@ func (e *Env) mayMount(p *policy.Policy) bool {
 }
 
 // offers are the controllers that a group at that path could have: what the nearest group
-// above it that is there has.
-func offers(t *cgroup.Tree, path string) []string {
+// above it has, and what those above that one have and can be made to hand down.
+func (e *Env) offers(t *cgroup.Tree, path string) []string {
+	var all []string
+	nearest := true
 	for path != "/" {
 		path, _ = cgroup.Split(path)
-		text, err := readRegular(strings.TrimSuffix(t.Mount, "/")+path+"/cgroup.controllers", 4096)
-		if err == nil {
-			return strings.Fields(string(text))
+		at := strings.TrimSuffix(t.Mount, "/") + path
+		text, err := readRegular(at+"/cgroup.controllers", 4096)
+		if err != nil {
+			continue // it is to be made
+		}
+		if !nearest && e.For != "root" && unix.Faccessat(unix.AT_FDCWD, at+"/cgroup.subtree_control", unix.W_OK, unix.AT_EACCESS) != nil {
+			break
+		}
+		nearest = false
+		for _, c := range strings.Fields(string(text)) {
+			if !slices.Contains(all, c) {
+				all = append(all, c)
+			}
 		}
 	}
-	return nil
+	return all
 }
 
 // readDevices finds which devices DeviceAllow= stands for: those of a path, or of the

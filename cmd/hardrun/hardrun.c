@@ -1328,13 +1328,15 @@ static int asks_for_pids(void)
 	static const char *const words[] = {"--private-pids", "--private-pids=yes", "--private-pids=true", "--PrivatePIDs=yes", "--PrivatePIDs=true"};
 	char **argv = environ - 1; // behind its end; before its start stands the count of its words, execve(2)
 	long n = 0;
-	int found = 0;
+	int found = 0, devices = 0, less = 0; // without capabilities, --private-devices needs no group
 	while (n < 1 << 20 && (long)(intptr_t)argv[-1 - n] != n)
 		n++;
 	for (argv -= n; n > 1; n--) {
 		const char *word = *++argv;
 		if (word[0] != '-' || !strcmp(word, "--"))
 			break;
+		devices |= !strncmp(word, "--private-dev", 13);
+		less |= !strncmp(word, "--cap", 5);
 		for (unsigned i = 0; i < sizeof groups_first / sizeof *groups_first; i++)
 			if (!strncmp(word, groups_first[i], strlen(groups_first[i])))
 				return 0;
@@ -1342,7 +1344,7 @@ static int asks_for_pids(void)
 			if (!strcmp(word, words[i]))
 				found = 1;
 	}
-	return found;
+	return found && (less || !devices);
 }
 
 static int guess[2] = {-1, -1}; // pipes to and from a parent that waits for what comes of its guess

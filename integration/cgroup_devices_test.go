@@ -329,6 +329,12 @@ func TestCGroupDevicesClasses(t *testing.T) {
 	if opened < len(all) {
 		t.Errorf("%d devices of %d drivers were open", opened, len(all))
 	}
+	// A driver that comes later is one of all.
+	nodeAt(t, d+"/later", false, 4000, 1)
+	nodeAt(t, d+"/later-block", true, 4000, 1)
+	for option, errno := range map[string][2]string{"char-* rw": {"", "EPERM"}, "block-* rw": {"EPERM", ""}, "char-m* rw": {"EPERM", "EPERM"}} {
+		attempts(t, []string{"--device-allow=" + option}, attempt{"access " + d + "/later rw", errno[0], ""}, attempt{"access " + d + "/later-block rw", errno[1], ""})
+	}
 	// All minors, and to read alone where that is all that was said.
 	attempts(t, []string{"--device-allow=char-mem r"},
 		attempt{"open " + d + "/null r", "", ""},

@@ -49,11 +49,11 @@ if [ -n "$out" ]; then
 fi
 
 echo "== shell"
-for script in integration/*.sh .ci/run; do
+for script in integration/*.sh integration/vm/*.sh integration/vm/tests/*.sh .ci/run; do
 	sh -n "$script" || finding "$script"
 done
 if command -v shellcheck >/dev/null; then
-	shellcheck integration/*.sh .ci/run || finding "shellcheck"
+	shellcheck integration/*.sh integration/vm/*.sh integration/vm/tests/*.sh .ci/run || finding "shellcheck"
 else
 	echo "shellcheck is not here; only sh -n was run"
 fi

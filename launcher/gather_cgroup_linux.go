@@ -174,12 +174,13 @@ func devicesOf(drivers string, r policy.DeviceRule) ([]cgroup.Device, error) {
 	for dir, block := range map[string]bool{"/dev/char/": false, "/dev/block/": true} {
 		if number, ok := strings.CutPrefix(r.Node, dir); ok {
 			major, minor, _ := strings.Cut(number, ":")
-			a, errA := strconv.ParseUint(major, 10, 32)
-			b, errB := strconv.ParseUint(minor, 10, 32)
-			if errA == nil && errB == nil {
-				d.Block, d.Major, d.Minor = block, uint32(a), uint32(b)
-				return []cgroup.Device{d}, nil
+			a, errA := strconv.ParseUint(major, 10, 12) // as large as the kernel's MKDEV takes
+			b, errB := strconv.ParseUint(minor, 10, 20)
+			if errA != nil || errB != nil {
+				return nil, errors.New(r.Node + ": no numbers of a device")
 			}
+			d.Block, d.Major, d.Minor = block, uint32(a), uint32(b)
+			return []cgroup.Device{d}, nil
 		}
 	}
 	var st unix.Stat_t

@@ -201,7 +201,6 @@ func (s Make) Apply(int) error {
 
 // take makes the group by its present name. taken says why somebody else has it.
 func (s Make) take() (taken, err error) {
-	made := false
 	mask := unix.Umask(0)
 	defer unix.Umask(mask)
 	for range 100 {
@@ -209,10 +208,9 @@ func (s Make) take() (taken, err error) {
 		if err != nil && err != unix.EEXIST {
 			return nil, os.NewSyscallError("mkdirat", err)
 		}
-		made = made || err == nil
+		made := err == nil
 		fd, err := openAt(s.parent, s.name, unix.O_RDONLY|unix.O_DIRECTORY)
-		if err == unix.ENOENT {
-			made = false // who looked whether it was empty has removed it
+		if err == unix.ENOENT { // who looked whether it was empty has removed it
 			continue
 		}
 		if err != nil {
@@ -249,6 +247,14 @@ func (s Make) hold(fd int, made bool) (done bool, taken, err error) {
 	}
 	if same, err := s.same(fd); err != nil || !same {
 		return false, nil, err
+	}
+	if made {
+		// Before this start had the lock, another one may have taken what it made.
+		procs, err := read(fd, s.procs())
+		if err != nil {
+			return false, nil, err
+		}
+		made = procs == "" && !marked(fd)
 	}
 	if !made {
 		taken, err := s.old(fd)
@@ -308,17 +314,25 @@ func (s Make) old(fd int) (taken, err error) {
 // ours tells whether hardrun has made a group: it has the mark, or is one that was not
 // marked yet, when a start was killed.
 func ours(fd int) (bool, error) {
-	var b [8]byte
-	for _, name := range [...]string{mark, oldMark} {
-		if _, err := unix.Fgetxattr(fd, name, b[:]); err == nil {
-			return true, nil
-		}
+	if marked(fd) {
+		return true, nil
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return false, os.NewSyscallError("fstat", err)
 	}
 	return st.Mode&0o7777 == ownMode && st.Uid == uint32(unix.Geteuid()), nil
+}
+
+// marked tells whether a start has marked a group as hardrun's.
+func marked(fd int) bool {
+	var b [8]byte
+	for _, name := range [...]string{mark, oldMark} {
+		if _, err := unix.Fgetxattr(fd, name, b[:]); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // sweep removes the groups below one which hold no process, as deep as that.

@@ -126,8 +126,17 @@ func (e *Env) readDevices(p *policy.Policy) {
 	drivers := ""
 	if e.proc >= 0 {
 		var err error
-		if drivers, err = readBelow(e.proc, "devices"); err != nil && len(p.DeviceAllow.Items) > 0 {
-			e.problem("DeviceAllow", p.DeviceAllow.Items[0].From, ExitCGroup, err)
+		if drivers, err = readBelow(e.proc, "devices"); err != nil {
+			name, from := "DevicePolicy", p.DevicePolicy.From
+			switch {
+			case len(p.DeviceAllow.Items) > 0:
+				name, from = "DeviceAllow", p.DeviceAllow.Items[0].From
+			case !p.DevicePolicy.Set:
+				name, from = "PrivateDevices", p.PrivateDevices.From
+			}
+			if devicesAsked(p) || p.PrivateDevices.V {
+				e.problem(name, from, ExitCGroup, err)
+			}
 		}
 	}
 	g.Terminals = majors(drivers, false, "pts", cgroup.Read|cgroup.Write)

@@ -155,3 +155,20 @@ func (s *Set) Mechanism() string {
 	}
 	return "write(\"" + s.at("/"+s.Setting.File) + "\", \"" + s.Setting.Value + "\")"
 }
+
+// Lower is a setting that could end or stop the launch itself: how much memory and time
+// the group has, and how many tasks. It is opened in Go, and written by a row.
+type Lower struct {
+	Set
+
+	fd int
+}
+
+// Late tells whether a setting is one for Lower.
+func (s Setting) Late() bool {
+	switch s.Controller {
+	case "memory", "pids", "cpu":
+		return true
+	}
+	return false
+}

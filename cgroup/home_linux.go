@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hardrun/hardrun/row"
 	"golang.org/x/sys/unix"
 )
 
@@ -660,3 +661,50 @@ func (s Subgroup) Apply(int) error {
 
 // Verify was done by Apply.
 func (s Subgroup) Verify() error { return nil }
+
+// Apply opens the file.
+func (s *Lower) Apply(int) error {
+	if s.gone || s.bare {
+		return nil
+	}
+	fd, err := openAt(s.FD, s.Setting.File, unix.O_RDWR)
+	if err == nil && fd < 3 {
+		err = unix.EBADF
+	}
+	if err != nil {
+		return &os.PathError{Op: "open", Path: s.at("/" + s.Setting.File), Err: err}
+	}
+	s.fd = fd
+	return nil
+}
+
+// Verify is part of the rows.
+func (s *Lower) Verify() error { return nil }
+
+// Do writes the setting.
+func (s *Lower) Do(p *row.Program) {
+	if s.fd != 0 {
+		p.Call(unix.SYS_WRITE, int64(len(s.Setting.Value)), row.Int(s.fd), p.String(s.Setting.Value).Arg(), row.Int(len(s.Setting.Value)))
+	}
+}
+
+// Check reads it back, as the kernel prints it.
+func (s *Lower) Check(p *row.Program) {
+	if s.fd == 0 {
+		return
+	}
+	want := s.Setting.Want + "\n"
+	room := len(want) + 32
+	out := p.Space(room + 1)
+	p.Poison(out, room)
+	p.Call(unix.SYS_PREAD64, int64(len(want)), row.Int(s.fd), out.Arg(), row.Int(room), row.Int(0))
+	p.Same(out, []byte(want), row.FormText)
+}
+
+// FDs are the descriptors that the rows need.
+func (s *Lower) FDs() []int {
+	if s.fd == 0 {
+		return nil
+	}
+	return []int{s.fd}
+}

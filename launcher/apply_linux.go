@@ -3,7 +3,6 @@ package launcher
 import (
 	"errors"
 
-	"github.com/hardrun/hardrun/cgroup"
 	"github.com/hardrun/hardrun/ns"
 	"github.com/hardrun/hardrun/row"
 	"golang.org/x/sys/unix"
@@ -90,8 +89,8 @@ func (pl *Plan) Apply(t *Thread) (Sealed, error) {
 		sealed.keep = append(sealed.keep, pl.join.FD())
 	}
 	for i := range pl.Entries {
-		if f, is := pl.Entries[i].Step.(*cgroup.Filter); is {
-			sealed.keep = append(sealed.keep, f.FDs()...)
+		if s, is := pl.Entries[i].Step.(interface{ FDs() []int }); is {
+			sealed.keep = append(sealed.keep, s.FDs()...)
 		}
 	}
 	return sealed, nil

@@ -500,16 +500,27 @@ func (w *grouper) limits() {
 	// In the order of the lists, which is one with reasons.
 	sort := func(of []grouped, all []cgroup.Setting) {
 		at := func(g *grouped) int {
-			s, ok := g.step.(*cgroup.Set)
+			s, ok := settingOf(g.step)
 			if !ok {
 				return -1
 			}
-			return slices.IndexFunc(all, func(o cgroup.Setting) bool { return o == s.Setting })
+			return slices.Index(all, s)
 		}
 		order.By(of, func(a, b *grouped) bool { return at(a) < at(b) })
 	}
 	sort(w.settings, unified)
 	sort(w.old, legacy)
+}
+
+// settingOf is what a step sets, early or late.
+func settingOf(step Step) (cgroup.Setting, bool) {
+	switch s := step.(type) {
+	case *cgroup.Set:
+		return s.Setting, true
+	case *cgroup.Lower:
+		return s.Setting, true
+	}
+	return cgroup.Setting{}, false
 }
 
 // offered is the index of the home whose hierarchy has a controller, cgroup2 first.
@@ -524,10 +535,14 @@ func (w *grouper) limit(name string, from policy.Origin, unified, legacy []cgrou
 	mine := func(s cgroup.Setting) bool { return slices.Contains(strings.Fields(s.Directive), name+"=") }
 	add := func(to *[]grouped, all []cgroup.Setting, h *cgroup.Home) {
 		for _, s := range all {
-			if !mine(s) || slices.ContainsFunc(*to, func(g grouped) bool { o, ok := g.step.(*cgroup.Set); return ok && o.Setting == s }) {
+			if !mine(s) || slices.ContainsFunc(*to, func(g grouped) bool { o, ok := settingOf(g.step); return ok && o == s }) {
 				continue
 			}
-			*to = append(*to, grouped{step: &cgroup.Set{Home: h, Setting: s}, name: s.Directive, from: from, exit: ExitCGroup, home: h})
+			var step Step = &cgroup.Set{Home: h, Setting: s}
+			if s.Late() {
+				step = &cgroup.Lower{Set: cgroup.Set{Home: h, Setting: s}}
+			}
+			*to = append(*to, grouped{step: step, name: s.Directive, from: from, exit: ExitCGroup, home: h})
 		}
 	}
 	controller := ""
@@ -640,6 +655,9 @@ func (w *grouper) steps() {
 	}
 	all := strings.Join(names, " ")
 	group := func(step Step, stage Stage, g grouped) {
+		if _, late := step.(*cgroup.Lower); late {
+			stage = StageLower
+		}
 		e := w.add(stage, step, strings.TrimSuffix(g.name, "="), g.from, g.exit)
 		e.Because = g.why
 	}
@@ -744,10 +762,9 @@ func (w *grouper) enabled() {
 	by := grouped{exit: ExitCGroup}
 	for _, g := range w.settings {
 		var list []string
-		switch s := g.step.(type) {
-		case *cgroup.Set:
-			list = []string{s.Setting.Controller}
-		case cgroup.Give:
+		if s, ok := settingOf(g.step); ok {
+			list = []string{s.Controller}
+		} else if s, ok := g.step.(cgroup.Give); ok {
 			list = s.Controllers
 		}
 		for _, c := range list {

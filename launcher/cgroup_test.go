@@ -49,7 +49,7 @@ func TestCompileCGroup(t *testing.T) {
 		}},
 		{"limits want the process there first, as a group with processes hands no controller down", []string{"MemoryMax=50%", "TasksMax=10%", "MemoryHigh=1M", "CPUQuota=20%"}, []string{
 			groupMade, groupJoin, groupJoined, "cgroup: controllers memory pids cpu",
-			"cgroup: memory.high = 1048576", "cgroup: memory.max = 536870912", "cgroup: pids.max = 100", "cgroup: cpu.max = 20000 100000",
+			"limits: memory.high = 1048576", "limits: memory.max = 536870912", "limits: pids.max = 100", "limits: cpu.max = 20000 100000",
 		}},
 		{"a disk", []string{"IOReadBandwidthMax=/dev/sda 1M"}, []string{groupMade, groupJoin, groupJoined, "cgroup: controllers io", "cgroup: io.max = 8:0 rbps=1000000 wbps=max riops=max wiops=max"}},
 		{"the namespace shows the group", []string{"ProtectControlGroups=strict", "SocketBindDeny=any"}, []string{
@@ -120,7 +120,7 @@ func TestCGroupRefusals(t *testing.T) {
 		}, []string{"MemoryMax=1M", "MemoryHigh=1M", "CPUWeight=5"}, []string{
 			"MemoryHigh=: the controller memory is here in a v1 hierarchy only: cgroup v1 has no limit that slows down (test.service:7)",
 			"CPUWeight=: the controller cpu is not here: neither among those of the own cgroup (hugetlb) nor in a v1 hierarchy (test.service:7)",
-		}, []string{"cgroup: memory cgroup /hardrun-daemon", "cgroup: memory.limit_in_bytes = 1048576", "cgroup: join the memory cgroup", "cgroup: in the memory cgroup"}},
+		}, []string{"cgroup: memory cgroup /hardrun-daemon", "cgroup: join the memory cgroup", "cgroup: in the memory cgroup", "limits: memory.limit_in_bytes = 1048576"}},
 		{"no security module", func(g *CGroups) { g.NoFiles = "the BPF security module is not active" }, []string{"RestrictFileSystems=ext4"}, []string{
 			"RestrictFileSystems=: the BPF security module is not active (test.service:7)",
 		}, nil},

@@ -83,6 +83,7 @@ var mustPrecede = []struct {
 	{StageStreams, StageNamespaces, "streams are paths of the host, systemd.exec(5) StandardOutput="},
 	{StageCGroup, StageNamespaces, "a cgroup namespace shows the group in which the process is when it is made, cgroup_namespaces(7)"},
 	{StageCGroup, StageMounts, "the tree of control groups is the host's"},
+	{StageCGroup, StageLower, "a limit of memory, time or tasks must not end the launch"},
 	{StageCGroup, StagePrograms, "a program is attached to the group"},
 	{StageNamespaces, StagePrograms, "interfaces have their numbers in the daemon's network namespace"},
 	{StageCommand, StageFileSystems, "the file system of the command must be one of those that are allowed"},

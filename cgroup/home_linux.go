@@ -46,7 +46,16 @@ func (h *Home) Access() error {
 	return errors.Join(err, closed(top))
 }
 
-// open opens the mount of the hierarchy, and shows that it is one.
+// Reach tells whether the hierarchy is what is found where it is mounted; nil where it is.
+func (t *Tree) Reach() error {
+	fd, err := t.open()
+	if err != nil {
+		return err
+	}
+	return closed(fd)
+}
+
+// open opens the mount of the hierarchy, and shows that it is one, and that one.
 func (t *Tree) open() (int, error) {
 	fd, err := unix.Open(t.Mount, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -60,6 +69,10 @@ func (t *Tree) open() (int, error) {
 	err = unix.Fstatfs(fd, &fs)
 	if err == nil && int64(fs.Type) != want {
 		err = errors.New("no file system of control groups is there")
+	}
+	var st unix.Statx_t
+	if err == nil && unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &st) == nil && st.Mask&unix.STATX_MNT_ID != 0 && st.Mnt_id != t.ID {
+		err = errors.New("another mount covers it") // Linux 5.8 tells
 	}
 	if err != nil {
 		return -1, errors.Join(&os.PathError{Op: "fstatfs", Path: t.Mount, Err: err}, closed(fd))

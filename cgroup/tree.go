@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -11,11 +12,13 @@ type Tree struct {
 	Controllers []string // of a v1 hierarchy: those that are bound to it
 	Mount       string   // where it is mounted: "/sys/fs/cgroup"
 	Own         string   // the own group, below the mount: "/", "/system/web"
+	ID          uint64   // the number of the mount
 }
 
-// Trees are the hierarchies in which the process is and which it can reach: those of
-// /proc/PID/cgroup that are mounted, by /proc/PID/mountinfo. A group above what is
-// mounted, or outside of the cgroup namespace, cannot be reached.
+// Trees are the hierarchies in which the process is, at each place where they are mounted:
+// those of /proc/PID/cgroup, by /proc/PID/mountinfo. A group above what is mounted, or
+// outside of the cgroup namespace, cannot be reached. Of the places of one hierarchy
+// another mount may cover some; Reach tells.
 func Trees(groups, mountinfo string) []Tree {
 	var trees []Tree
 	for line := range strings.Lines(groups) {
@@ -29,7 +32,7 @@ func Trees(groups, mountinfo string) []Tree {
 			t.Controllers = strings.Split(controllers, ",")
 		}
 		for mount := range strings.Lines(mountinfo) {
-			root, point, ok := t.mountedBy(mount)
+			id, root, point, ok := t.mountedBy(mount)
 			if !ok {
 				continue
 			}
@@ -37,24 +40,27 @@ func Trees(groups, mountinfo string) []Tree {
 			if !below || own != "" && own[0] != '/' {
 				continue
 			}
-			t.Mount, t.Own = point, "/"+strings.TrimPrefix(own, "/")
+			t.ID, t.Mount, t.Own = id, point, "/"+strings.TrimPrefix(own, "/")
 			trees = append(trees, t)
-			break
 		}
 	}
 	return trees
 }
 
 // mountedBy reads a line of mountinfo, proc_pid_mountinfo(5), and tells whether it
-// mounts this hierarchy: the root of the mount, and where it is.
-func (t *Tree) mountedBy(line string) (root, point string, ok bool) {
+// mounts this hierarchy: the number and the root of the mount, and where it is.
+func (t *Tree) mountedBy(line string) (id uint64, root, point string, ok bool) {
 	before, after, found := strings.Cut(strings.TrimSuffix(line, "\n"), " - ")
 	if !found {
-		return "", "", false
+		return 0, "", "", false
 	}
 	f, super := strings.Fields(before), strings.Fields(after)
 	if len(f) < 5 || len(super) < 1 {
-		return "", "", false
+		return 0, "", "", false
+	}
+	id, err := strconv.ParseUint(f[0], 10, 64)
+	if err != nil {
+		return 0, "", "", false
 	}
 	switch {
 	case t.Unified:
@@ -63,7 +69,7 @@ func (t *Tree) mountedBy(line string) (root, point string, ok bool) {
 		options := strings.Split(super[2], ",")
 		ok = !slices.ContainsFunc(t.Controllers, func(c string) bool { return !slices.Contains(options, c) })
 	}
-	return unescape(f[3]), unescape(f[4]), ok
+	return id, unescape(f[3]), unescape(f[4]), ok
 }
 
 // unescape undoes the octal escapes of mountinfo: "\040" is a blank.
@@ -81,6 +87,11 @@ func unescape(s string) string {
 		b = append(b, s[i])
 	}
 	return string(b)
+}
+
+// Same tells whether two are places of one hierarchy.
+func (t *Tree) Same(o *Tree) bool {
+	return t.Unified == o.Unified && slices.Equal(t.Controllers, o.Controllers)
 }
 
 // Has tells whether a v1 hierarchy has a controller.

@@ -118,8 +118,14 @@ func (w *grouper) filter(f *cgroup.Filter, name string, from policy.Origin, why 
 
 // place is --cgroup, which asks for a group though nothing else may need it.
 func (w *grouper) place() {
-	if w.p.CGroup.Set {
-		w.have("X-Hardrun-CGroup", w.p.CGroup.From, false)
+	v := w.p.CGroup
+	if !v.Set {
+		return
+	}
+	const name, usual = "X-Hardrun-CGroup", "/sys/fs/cgroup"
+	h := w.have(name, v.From, false)
+	if h != nil && strings.HasPrefix(v.V+"/", usual+"/") && !strings.HasPrefix(v.V, h.Tree.Mount+"/") {
+		w.refuse(name, v.From, ExitUsage, v.V+" is no place below "+h.Tree.Mount+", where cgroup2 is mounted")
 	}
 }
 
@@ -728,6 +734,7 @@ func (w *grouper) parent(homes []*cgroup.Home) bool {
 		return false
 	}
 	s.Homes = homes
+	s.Delegate = w.p.Delegate.V.On
 	s.Kill = w.p.KillMode.V == "control-group" || w.p.KillMode.V == "mixed"
 	w.plan.Start = s
 	return true
@@ -793,8 +800,13 @@ func (w *grouper) groupNotes() {
 	}
 	p := w.p
 	const override = 1 // CAP_DAC_OVERRIDE
-	if (w.uid == 0 && w.userns == noUserNS || w.keeps(override)) && (!p.ProtectControlGroups.Set || p.ProtectControlGroups.V == "no") {
-		w.note("cgroup-escape", "a daemon that may write below "+w.plan.homes[0].Tree.Mount+" can leave its cgroup: User= or ProtectControlGroups=yes keeps it there")
+	const sysPtrace, netAdmin = 19, 12
+	open := !p.ProtectControlGroups.Set || p.ProtectControlGroups.V == "no" || w.keeps(sysPtrace) || w.keeps(capSysAdmin)
+	if (w.uid == 0 && w.userns == noUserNS || w.keeps(override)) && open {
+		w.note("cgroup-escape", "a daemon that may write below "+w.plan.homes[0].Tree.Mount+" can leave its cgroup: User= keeps it there, or ProtectControlGroups=yes without CAP_SYS_PTRACE and CAP_SYS_ADMIN")
+	}
+	if len(w.filters) > 0 && (w.keeps(netAdmin) || w.keeps(capSysAdmin)) {
+		w.note("cgroup-undone", "the daemon keeps CAP_SYS_ADMIN or CAP_NET_ADMIN: it can detach the programs of its cgroup")
 	}
 	const netRaw = 13
 	if len(p.IPAddressDeny.Items)+len(p.IPEgressFilterPath.Items) > 0 && w.keeps(netRaw) && !w.withoutPackets() {

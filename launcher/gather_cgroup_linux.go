@@ -30,7 +30,7 @@ func (e *Env) readCGroups(p *policy.Policy, args []string) {
 			g.Lack = reason(err)
 			return
 		}
-		g.Trees = cgroup.Trees(groups, mounts)
+		g.Trees = reachable(cgroup.Trees(groups, mounts))
 		if e.InUserNS, err = inUserNS(e.self); err != nil {
 			g.Lack = reason(err)
 			return
@@ -75,6 +75,19 @@ func (e *Env) readCGroups(p *policy.Policy, args []string) {
 			}
 		}
 	}
+}
+
+// reachable are the trees of each hierarchy where they are in sight.
+func reachable(all []cgroup.Tree) []cgroup.Tree {
+	var list []cgroup.Tree
+	for i := range all {
+		t := &all[i]
+		have := slices.ContainsFunc(list, func(o cgroup.Tree) bool { return t.Same(&o) })
+		if !have && t.Reach() == nil {
+			list = append(list, *t)
+		}
+	}
+	return list
 }
 
 // mayMount tells whether the daemon may end up with the right to mount, by what can be

@@ -54,6 +54,8 @@ type Start struct {
 
 	Homes []*cgroup.Home // what the parent removes when the daemon has ended
 	Kill  bool           // and before that it kills who is left in the first of them
+	// Delegate says that the groups below them may be the daemon's.
+	Delegate bool
 
 	// Before a user namespace in which they could not be set any more.
 	setGroups, setGID bool

@@ -111,6 +111,9 @@ func groupsOver(head *C.struct_hr_again, spec *launcher.Start) (names []byte, er
 		names = append(append(names, name...), 0)
 		head.ncgroups++
 	}
+	if spec.Delegate {
+		head.flags |= C.HR_AGAIN_DELEGATE
+	}
 	if spec.Kill && len(spec.Homes) > 0 {
 		fd, e := spec.Homes[0].Killer()
 		if e != nil {

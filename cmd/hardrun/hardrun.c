@@ -933,7 +933,32 @@ static uint32_t to_remove(void)
 		if (call2(SYS_fstat, groups.above[i], ptr(&st)) || !(st.st_mode & S_IWUSR) || st.st_uid != (uid_t)call0(SYS_geteuid))
 			return 1u << 1; // CAP_DAC_OVERRIDE
 	}
-	return 0;
+	return hr_snapshot.delegates ? 1u << 1 : 0; // what is below may be the daemon's
+}
+
+// remove_below removes the groups below one, as deep as that; what holds a process stays.
+static void remove_below(int dir, int depth)
+{
+	struct {
+		uint64_t ino, off;
+		uint16_t reclen;
+		uint8_t type;
+		char name[];
+	} *e;
+	char list[2048] __attribute__((aligned(8)));
+	long n;
+	while (depth && (n = call3(SYS_getdents64, dir, ptr(list), sizeof list)) > 0)
+		for (long at = 0; at < n; at += e->reclen) {
+			e = (void *)(list + at);
+			if (e->type != 4 /* DT_DIR */ || !strcmp(e->name, ".") || !strcmp(e->name, ".."))
+				continue;
+			long sub = call4(SYS_openat, dir, ptr(e->name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+			if (sub >= 0) {
+				remove_below((int)sub, depth - 1);
+				call1(SYS_close, sub);
+			}
+			call3(SYS_unlinkat, dir, ptr(e->name), AT_REMOVEDIR);
+		}
 }
 
 // remove_groups kills who is left in the first group, where that was asked for, and
@@ -956,6 +981,8 @@ static void remove_groups(void)
 		while ((r = call3(SYS_unlinkat, groups.above[i], ptr(name), AT_REMOVEDIR)) == -EBUSY && tries--) {
 			while (call4(SYS_wait4, -1, 0, WNOHANG, 0) > 0)
 				;
+			call3(SYS_lseek, groups.own[i], 0, SEEK_SET);
+			remove_below(groups.own[i], 32);
 			call2(SYS_nanosleep, ptr(&moment), 0);
 		}
 		if (!r || r == -ENOENT)
@@ -1430,6 +1457,7 @@ static void start_again(struct hr_again *h, int root)
 	if (h->flags & HR_AGAIN_KILL)
 		groups.kill = h->kill_fd;
 	hr_snapshot.ncgroups = (uint8_t)groups.n;
+	hr_snapshot.delegates = (h->flags & HR_AGAIN_DELEGATE) != 0;
 	for (int i = 0; i < groups.n && !r; i++) {
 		groups.above[i] = h->above[i];
 		hr_snapshot.cgroups[i] = groups.own[i] = h->cgroups[i];

@@ -48,6 +48,7 @@ struct hr_snapshot {
 	int32_t explain_fd;            // HR_AGAIN_EXPLAIN: the socket to who explains denials, or from whom; else 0
 	uint8_t explains;              // this process is who explains, and launches nothing
 	uint8_t ncgroups;              // the control groups that the first start has made
+	uint8_t delegates;             // and given to the daemon
 	int32_t cgroups[HR_CGROUPS];   // their directories
 };
 
@@ -55,7 +56,7 @@ struct hr_snapshot {
 // variable HARDRUN_AGAIN names. Behind it lie, without gaps, the rows, the kept
 // descriptors, the relocations, and at the end the blob; or the two maps, why, and names.
 enum { HR_AGAIN_ROWS = 1, HR_AGAIN_START = 2 };
-enum { HR_AGAIN_USERNS = 1, HR_AGAIN_PIDNS = 2, HR_AGAIN_INIT = 4, HR_AGAIN_PIDFIRST = 8, HR_AGAIN_DENY = 16, HR_AGAIN_OUTER = 32, HR_AGAIN_EXPLAIN = 64, HR_AGAIN_KILL = 128 };
+enum { HR_AGAIN_USERNS = 1, HR_AGAIN_PIDNS = 2, HR_AGAIN_INIT = 4, HR_AGAIN_PIDFIRST = 8, HR_AGAIN_DENY = 16, HR_AGAIN_OUTER = 32, HR_AGAIN_EXPLAIN = 64, HR_AGAIN_KILL = 128, HR_AGAIN_DELEGATE = 256 };
 #define HR_AGAIN_MAGIC 0x316e696167617268ull
 
 struct hr_again {

@@ -31,7 +31,7 @@ type loadAttr struct {
 // bpf is bpf(2).
 func bpf(cmd uintptr, attr unsafe.Pointer, size uintptr) (int, error) {
 	for {
-		r, _, e := unix.Syscall(unix.SYS_BPF, cmd, uintptr(attr), size)
+		r, _, e := unix.RawSyscall(unix.SYS_BPF, cmd, uintptr(attr), size)
 		switch e {
 		case 0:
 			return int(r), nil

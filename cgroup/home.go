@@ -9,12 +9,15 @@ type Home struct {
 	Path  string // below the mount: "/hardrun-named"
 	Fixed bool   // it must be this one; else the next free number is put behind the name
 	FD    int    // the directory, once it is there; -1 before
+	// Mover starts to write the own PID to a cgroup.procs, and answers what waits for the
+	// end of that: nil, or an errno. It is nil where there is none.
+	Mover func(fd int) (wait func() error, err error)
 
-	parent int    // the directory above it
-	name   string // what it is called in there
-	joined chan error
-	gone   bool // it was waived: nothing is done with it
-	bare   bool // its controllers were
+	parent int          // the directory above it
+	name   string       // what it is called in there
+	joined func() error // waits until the process is there
+	gone   bool         // it was waived: nothing is done with it
+	bare   bool         // its controllers were
 }
 
 // NewHome is a home that does not exist yet.
@@ -59,7 +62,7 @@ func (s Make) String() string { return s.kind() + " " + s.Path }
 func (s Make) Mechanism() string { return "mkdir(\"" + s.at("") + "\")" }
 
 // Join moves the process into the group. The kernel takes its time for that (Linux waits
-// for a grace period of RCU), and meanwhile the launch goes on: Joined waits for it.
+// for a grace period of RCU), and meanwhile the launch goes on (Mover): Joined waits for it.
 type Join struct{ *Home }
 
 func (s Join) String() string { return "join the " + s.kind() }

@@ -3,7 +3,6 @@ package cgroup
 import (
 	"errors"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -427,7 +426,7 @@ func (h *Home) Killer() (int, error) {
 	return fd, nil
 }
 
-// Apply moves the process. Of cgroup2 that is done by a thread of its own, which waits in
+// Apply moves the process. Of cgroup2 that is done by a process of its own, which waits in
 // the kernel while this one goes on.
 func (s Join) Apply(int) error {
 	if s.gone {
@@ -437,16 +436,22 @@ func (s Join) Apply(int) error {
 	if err != nil {
 		return &os.PathError{Op: "open", Path: s.at("/" + s.procs()), Err: err}
 	}
-	move := func() error { return errors.Join(writeTo(fd, s.at("/"+s.procs()), "0"), closed(fd)) }
-	s.joined = make(chan error, 1)
-	if !s.Tree.Unified {
-		s.joined <- move()
-		return nil
+	if s.Tree.Unified && s.Mover != nil {
+		wait, err := s.Mover(fd)
+		if err == nil {
+			s.joined = func() error {
+				if err := wait(); err != nil {
+					return &os.PathError{Op: "write", Path: s.at("/" + s.procs()), Err: err}
+				}
+				return nil
+			}
+			return closed(fd)
+		}
+		// There is no room for one more process: then it is done here.
 	}
-	runtime.GOMAXPROCS(2)
-	go func() { s.joined <- move() }()
-	runtime.Gosched()
-	return nil
+	err = errors.Join(writeTo(fd, s.at("/"+s.procs()), "0"), closed(fd))
+	s.joined = func() error { return nil }
+	return err
 }
 
 // Verify is left to Joined.
@@ -460,9 +465,7 @@ func (s Joined) Apply(int) error {
 	if s.joined == nil {
 		return errors.New("internal error: nobody joins")
 	}
-	err := <-s.joined
-	s.joined <- err
-	return err
+	return s.joined()
 }
 
 // Verify reads who is in the group.

@@ -22,6 +22,9 @@ type Thread struct {
 	// Guessed says that the constructor made a PID namespace because the options seemed
 	// to ask for it: its parent waits to hear whether that was right.
 	Guessed bool
+	// Move starts a process that writes the own PID to a descriptor, a cgroup.procs, and
+	// answers what waits for its end.
+	Move func(fd int) (wait func() error, err error)
 	// Warn prints one line of hardrun's own.
 	Warn func(text string)
 }
@@ -63,6 +66,9 @@ type Sealed struct {
 func (pl *Plan) Apply(t *Thread) (Sealed, error) {
 	if len(pl.Refused) > 0 {
 		return Sealed{}, &pl.Refused[0]
+	}
+	for _, h := range pl.homes {
+		h.Mover = t.Move
 	}
 	root, err := pl.prepare()
 	if err != nil {

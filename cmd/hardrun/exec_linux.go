@@ -46,7 +46,7 @@ const backend = "C constructor and executor"
 // newThread is the locked thread with the state that the constructor saw.
 func newThread() *launcher.Thread {
 	s := &C.hr_snapshot
-	t := &launcher.Thread{Run: execute, RunAgain: executeAgain, Guessed: C.hr_guessed() != 0, Warn: say}
+	t := &launcher.Thread{Run: execute, RunAgain: executeAgain, Guessed: C.hr_guessed() != 0, Warn: say, Move: move}
 	t.Snapshot = launcher.Snapshot{
 		Ignored:       uint64(s.ignored),
 		Blocked:       uint64(s.blocked),
@@ -99,6 +99,31 @@ func environ() []string {
 		list[i] = unsafe.String(p, size)
 	}
 	return list
+}
+
+// move starts a process that moves this one, and answers what waits for it.
+func move(fd int) (wait func() error, err error) {
+	pid := int(C.hr_move(C.int(fd)))
+	if pid < 0 {
+		return nil, unix.Errno(-pid)
+	}
+	return func() error {
+		state := uint32(0xa5a5a5a5)
+		for {
+			r, _, e := unix.RawSyscall6(unix.SYS_WAIT4, uintptr(pid), uintptr(unsafe.Pointer(&state)), unix.WALL, 0, 0, 0)
+			switch {
+			case e == unix.EINTR:
+			case e != 0:
+				return e
+			case int(r) != pid || state&0x7f != 0:
+				return unix.EIO
+			case state>>8&0xff != 0:
+				return unix.Errno(state >> 8 & 0xff)
+			default:
+				return nil
+			}
+		}
+	}, nil
 }
 
 // guessWas tells the parent whether its guess of a PID namespace was right, and

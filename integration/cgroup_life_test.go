@@ -209,6 +209,11 @@ func TestCGroupParent(t *testing.T) {
 			`mkdir $0/web/sub; sleep 1000 >/dev/null 2>&1 & echo $! >$0/web/sub/cgroup.procs; exit 5`, dir)}.run(t)
 		equal(t, kill+": status", r.code, 5)
 		equal(t, kill+": killed", len(lifeProcs(t, dir)) == 0, kill == "control-group")
+		if kill == "control-group" {
+			equal(t, kill+": said", r.stderr, "")
+			equal(t, kill+": the group stays", exists(dir+"/web"), false)
+			continue
+		}
 		equal(t, kill+": said", r.stderr, "hardrun: cgroup web: it stays, as processes or groups are left in it\n")
 		lifePut(t, dir+"/web/cgroup.kill", "1")
 		eventually(t, "the next start", func() bool {
@@ -295,6 +300,15 @@ func TestCGroupTogether(t *testing.T) {
 		}
 		if len(seen) < 5 { // else they were not there together
 			t.Errorf("%d starts at once had %d groups", n, len(seen))
+		}
+	}
+	// Daemons that end at once: each start finds groups that others have just left, and makes
+	// anew what they remove. One that took another's would find its program there.
+	for _, r := range lifeTogether(t, 8, func(int) []string {
+		return placeIn(dir, "sh", "-euc", `for i in $(seq 100); do "$0" --device-policy=closed -- "$1" exit 0; done`, hardrun, probe)
+	}) {
+		if r.code != 0 || r.stderr != "" {
+			t.Errorf("daemons that end at once: status %d, %q", r.code, r.stderr)
 		}
 	}
 	// With a name of its own one is started at a time, and the others are refused.

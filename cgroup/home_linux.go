@@ -17,9 +17,10 @@ const (
 	oldMark = "trusted.hardrun"
 )
 
-// ownMode is the mode of a group: nobody else opens it, and so nobody else can take its
-// lock. Files in it can be read by their names.
-const ownMode = 0o711
+// freshMode is what a group is made with. Nobody else opens it, and so nobody else can take
+// its lock; files in it can be read by their names. The sticky bit, which no umask takes,
+// tells one that was not marked yet from those of others.
+const freshMode = unix.S_ISVTX | 0o711
 
 // mostNames is how many names are tried for a group that may have any.
 const mostNames = 4096
@@ -214,10 +215,8 @@ func (s Make) Apply(int) error {
 
 // take makes the group by its present name. taken says why somebody else has it.
 func (s Make) take() (taken, err error) {
-	mask := unix.Umask(0)
-	defer unix.Umask(mask)
 	for range 100 {
-		err := unix.Mkdirat(s.parent, s.name, ownMode)
+		err := unix.Mkdirat(s.parent, s.name, freshMode)
 		if err != nil && err != unix.EEXIST {
 			return nil, os.NewSyscallError("mkdirat", err)
 		}
@@ -324,8 +323,8 @@ func (s Make) old(fd int) (taken, err error) {
 	}
 }
 
-// ours tells whether hardrun has made a group: it has the mark, or is one that was not
-// marked yet, when a start was killed.
+// ours tells whether hardrun has made a group: it has the mark, or the mode of one that was
+// not marked yet, when a start was killed.
 func ours(fd int) (bool, error) {
 	if marked(fd) {
 		return true, nil
@@ -334,7 +333,7 @@ func ours(fd int) (bool, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return false, os.NewSyscallError("fstat", err)
 	}
-	return st.Mode&0o7777 == ownMode && st.Uid == uint32(unix.Geteuid()), nil
+	return st.Mode&unix.S_ISVTX != 0 && st.Mode&0o066 == 0, nil
 }
 
 // marked tells whether a start has marked a group as hardrun's.
@@ -426,7 +425,7 @@ func (h *Home) Killer() (int, error) {
 	return fd, nil
 }
 
-// Apply moves the process. Of cgroup2 that is done by a process of its own, which waits in
+// Apply moves the process. Of cgroup2 that is done by a thread of its own, which waits in
 // the kernel while this one goes on.
 func (s Join) Apply(int) error {
 	if s.gone {
@@ -441,13 +440,13 @@ func (s Join) Apply(int) error {
 		if err == nil {
 			s.joined = func() error {
 				if err := wait(); err != nil {
-					return &os.PathError{Op: "write", Path: s.at("/" + s.procs()), Err: err}
+					return errors.Join(&os.PathError{Op: "write", Path: s.at("/" + s.procs()), Err: err}, closed(fd))
 				}
-				return nil
+				return closed(fd)
 			}
-			return closed(fd)
+			return nil
 		}
-		// There is no room for one more process: then it is done here.
+		// There is no room for one more thread: then it is done here.
 	}
 	err = errors.Join(writeTo(fd, s.at("/"+s.procs()), "0"), closed(fd))
 	s.joined = func() error { return nil }

@@ -101,28 +101,16 @@ func environ() []string {
 	return list
 }
 
-// move starts a process that moves this one, and answers what waits for it.
+// move starts a thread that moves this process, and answers what waits for it.
 func move(fd int) (wait func() error, err error) {
-	pid := int(C.hr_move(C.int(fd)))
-	if pid < 0 {
-		return nil, unix.Errno(-pid)
+	if r := C.hr_move(C.int(fd)); r != 0 {
+		return nil, unix.Errno(-r)
 	}
 	return func() error {
-		state := uint32(0xa5a5a5a5)
-		for {
-			r, _, e := unix.RawSyscall6(unix.SYS_WAIT4, uintptr(pid), uintptr(unsafe.Pointer(&state)), unix.WALL, 0, 0, 0)
-			switch {
-			case e == unix.EINTR:
-			case e != 0:
-				return e
-			case int(r) != pid || state&0x7f != 0:
-				return unix.EIO
-			case state>>8&0xff != 0:
-				return unix.Errno(state >> 8 & 0xff)
-			default:
-				return nil
-			}
+		if r := C.hr_moved(); r != 0 {
+			return unix.Errno(-r)
 		}
+		return nil
 	}, nil
 }
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -196,6 +197,7 @@ static void __attribute__((noreturn)) leave(int status)
 // ---- the executor
 
 enum { POISON = 0xa5 };
+enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 }; // linux/futex.h, which musl does not bring
 static char status_text[64 << 10]; // room for some 5000 groups
 
 static void subject(const struct hr_program *p, const struct hr_row *r, struct message *m)
@@ -594,38 +596,51 @@ static long listen_to(uint64_t filter, uint64_t flags, int sock, int may_yield)
 // ---- joining a control group
 
 static struct {
-	int fd, len;
-	char text[24];
+	int fd;
+	int32_t state; // 0 until it is done; then 1, or a negative errno
 } mover;
 
-static int move(void *unused)
+// move is a thread: what it writes is for the whole process, and it ends with that.
+static void *move(void *unused)
 {
-	(void)unused;
 	long r;
+	(void)unused;
 	do
-		r = call3(SYS_write, mover.fd, ptr(mover.text), mover.len);
+		r = call3(SYS_write, mover.fd, ptr("0"), 1);
 	while (r == -EINTR);
-	call1(SYS_exit, r == mover.len ? 0 : r < 0 ? -r : EIO);
+	__atomic_store_n(&mover.state, r == 1 ? 1 : r < 0 ? (int32_t)r : -EIO, __ATOMIC_RELEASE);
+	call3(SYS_futex, ptr(&mover.state), FUTEX_WAKE_PRIVATE, 1);
 	return 0;
 }
 
 int hr_move(int fd)
 {
-	static char stack[8 << 10] __attribute__((aligned(16)));
-	struct message m = {.len = 0};
-	// A copy: the other's may be closed meanwhile. Signals are for the one that waits.
-	uint64_t all = ~0ull, mask = 0;
-	put_number(&m, (uint64_t)call0(SYS_getpid), 10, 0);
-	memcpy(mover.text, m.text, m.len);
-	mover.len = (int)m.len;
+	uint64_t all = ~0ull, mask = 0; // signals are for the thread that waits
+	pthread_attr_t attr;
+	pthread_t thread;
 	mover.fd = fd;
-	long r = call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&all), ptr(&mask), 8);
+	mover.state = 0;
+	int r = (int)call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&all), ptr(&mask), 8);
 	if (r)
-		return (int)r;
-	int pid = clone(move, stack + sizeof stack, CLONE_VM, 0);
-	int error = pid < 0 ? errno : 0;
-	r = call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&mask), 0, 8);
-	return r ? (int)r : error ? -error : pid;
+		return r;
+	if (!(r = pthread_attr_init(&attr))) {
+		r = pthread_attr_setstacksize(&attr, 64 << 10);
+		if (!r)
+			r = pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+		if (!r)
+			r = pthread_create(&thread, &attr, move, 0);
+		pthread_attr_destroy(&attr);
+	}
+	int back = (int)call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&mask), 0, 8);
+	return back ? back : -r;
+}
+
+int hr_moved(void)
+{
+	int32_t state;
+	while (!(state = __atomic_load_n(&mover.state, __ATOMIC_ACQUIRE)))
+		call4(SYS_futex, ptr(&mover.state), FUTEX_WAIT_PRIVATE, 0, 0); // any answer is a reason to look again
+	return state == 1 ? 0 : state;
 }
 
 static void __attribute__((noreturn)) run(struct hr_program *p)

@@ -87,10 +87,10 @@ int hr_guessed(void);
 // hr_guess_was tells the parent that waits whether the guess was right. After a wrong
 // one the process must end, and the parent starts in its place. 0, or a negative errno.
 int hr_guess_was(int right);
-// hr_move starts a process, which shares the memory of this one and its descriptors, and
-// writes the own PID to fd. It is to be waited for (__WALL), ends with an errno, or 0, and
-// there can be one at a time. Its PID, or a negative errno.
+// hr_move starts a thread that writes "0" to fd, a cgroup.procs; hr_moved waits until it
+// has. There is one for a process. 0, or a negative errno.
 int hr_move(int fd);
+int hr_moved(void);
 // hr_unhide gives the GO* variables of the environment their names back, and takes
 // HARDRUN_AGAIN out of it.
 void hr_unhide(void);

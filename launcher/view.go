@@ -472,9 +472,15 @@ func (w *viewer) devices() {
 	dev := &ns.Rule{Path: "/dev", Access: ns.Unwritable, Shallow: true, Devices: ns.DevicesOpen}
 	w.rule(dev, name, v.From)
 	if w.mountable(name, v.From) {
-		root := &ns.Rule{Path: "/", Devices: ns.DevicesClosed}
-		w.v.Rules = append(w.v.Rules, root)
-		w.rules = append(w.rules, placed{root.Path, ns.Protect{View: w.v, Rule: root, But: []*ns.Rule{dev}}, name, v.From, "PrivateDevices= implies DevicePolicy=closed: no device but those in /dev"})
+		closed := func(path string, but ...*ns.Rule) {
+			r := &ns.Rule{Path: path, Devices: ns.DevicesClosed, Optional: path != "/"}
+			w.v.Rules = append(w.v.Rules, r)
+			w.rules = append(w.rules, placed{path, ns.Protect{View: w.v, Rule: r, But: but}, name, v.From, "PrivateDevices= implies DevicePolicy=closed: no device but those in /dev"})
+		}
+		closed("/", dev)
+		for _, path := range [...]string{"/dev/shm", "/dev/hugepages"} { // the host's: somebody may have put one there
+			closed(path)
+		}
 	}
 	if w.p.BindLogSockets.Set && !w.p.BindLogSockets.V {
 		return

@@ -67,7 +67,7 @@ func TestCompileView(t *testing.T) {
 		}},
 		{"devices", []string{"PrivateDevices=yes"}, []string{
 			groupMade, groupJoin, // root could mount all devices
-			newMounts, smallDev, "mounts: bind /dev/log", "mounts: nodev /, but for /dev", "mounts: read-only /dev", sealShared,
+			newMounts, smallDev, "mounts: bind /dev/log", "mounts: nodev /, but for /dev", "mounts: read-only /dev", "mounts: nodev /dev/hugepages", "mounts: nodev /dev/shm", sealShared,
 			groupJoined, "cgroup: device program: closed", "bounding set: keep all but {cap_sys_rawio,cap_mknod}", "ambient set: ambient {}",
 			"capabilities: permitted, effective all but {cap_sys_rawio,cap_mknod}, inheritable {}",
 		}},

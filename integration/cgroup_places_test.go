@@ -275,7 +275,7 @@ func TestCGroupDelegatedToUser(t *testing.T) {
 	equal(t, "group", placeOf(t, start("--cgroup=web", "--", probe, "ask")...), path+"/web")
 	equal(t, "group, made anew", placeOf(t, start("--cgroup=web", "--", probe, "ask")...), path+"/web")
 	var st unix.Stat_t
-	if err := unix.Stat(dir+"/web", &st); err != nil || st.Uid != uint32(attackerID) || st.Mode != unix.S_IFDIR|0o711 {
+	if err := unix.Stat(dir+"/web", &st); err != nil || st.Uid != uint32(attackerID) || st.Mode != unix.S_IFDIR|unix.S_ISVTX|0o711 {
 		t.Errorf("the group is of %d, mode %o, %v", st.Uid, st.Mode, err)
 	}
 	equal(t, "with a parent", placeOf(t, start("--cgroup=parent", "--init", "--", probe, "ask")...), path+"/parent")

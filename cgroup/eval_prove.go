@@ -129,7 +129,7 @@ func deviceRequests(list []Device) iter.Seq2[deviceRequest, bool] {
 			r := deviceRequest{kind, major, minor, access}
 			return yield(r, r.allowed(list))
 		}
-		for i := range some(len(list), 20) {
+		for i := range some(len(list), 6) {
 			d, kind := list[i], uint16(list[i].bits())
 			major, minor, access := d.Major, d.Minor, uint16(d.Access)
 			if major == AnyMajor {
@@ -463,7 +463,7 @@ func bindRequests(b Binds, v6 bool) iter.Seq2[bindRequest, bool] {
 			return
 		}
 		for _, rules := range [...][]BindRule{b.Allow, b.Deny} {
-			for i := range some(len(rules), 8) {
+			for i := range some(len(rules), 4) {
 				r := rules[i]
 				if r.First == 0 {
 					continue

@@ -279,7 +279,7 @@ func (s Make) hold(fd int, made bool) (done bool, taken, err error) {
 	if err != nil && err != unix.EOPNOTSUPP && err != unix.EPERM {
 		return false, nil, os.NewSyscallError("fsetxattr", err)
 	}
-	// Without the mark the next start does not take it for its own.
+	// Where there are no attributes, its mode tells the next start whose it is.
 	return true, nil, nil
 }
 

@@ -130,3 +130,19 @@ test_delegate() {
 		cd /sys/fs/cgroup/delegated/web && mkdir other && echo $$ >other/cgroup.procs && echo "+pids" >cgroup.subtree_control && echo 5 >other/pids.max'
 	refuses '' hardrun --cgroup=/delegated/web2 --delegate=yes --user=1:1 --caps=none -- busybox sh -c 'echo $$ >/sys/fs/cgroup/cgroup.procs'
 }
+
+# As the entrypoint of a container, alone in its group: it leaves that, which then can hand
+# controllers down. With a second process there it cannot.
+test_entrypoint() {
+	controllers memory pids
+	mkdir "$cgroups/container"
+	# The words of the inner shell are its own.
+	# shellcheck disable=SC2016
+	enter='echo $$ >"$1/cgroup.procs" && shift && exec "$@"'
+	equal 'memory.max' "$(sh -c "$enter" sh "$cgroups/container" hardrun --memory-max=33554432 --tasks-max=9 -- busybox sh -c "$inner" sh memory.max)" 33554432
+	mkdir "$cgroups/shared"
+	sleep 60 &
+	echo $! >"$cgroups/shared/cgroup.procs"
+	refuses 'processes are in it' sh -c "$enter" sh "$cgroups/shared" hardrun --memory-max=33554432 -- busybox true
+	kill $!
+}

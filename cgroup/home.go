@@ -9,8 +9,8 @@ type Home struct {
 	Path  string // below the mount: "/hardrun-named"
 	Fixed bool   // it must be this one; else the next free number is put behind the name
 	FD    int    // the directory, once it is there; -1 before
-	// Mover starts to write the own PID to a cgroup.procs, and answers what waits for the
-	// end of that: nil, or an errno. It is nil where there is none.
+	// Mover starts to move the process by a cgroup.procs, and answers what waits for the end
+	// of that: nil, or an errno. It is nil where there is none.
 	Mover func(fd int) (wait func() error, err error)
 
 	parent int          // the directory above it

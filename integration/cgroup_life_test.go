@@ -456,3 +456,23 @@ func lifePoints(text string) (points []killPoint) {
 	}
 	return points
 }
+
+// What was waived when the group could not be made is left out behind a second start, too;
+// what was not ends the first one.
+func TestCGroupWaivedWithParent(t *testing.T) {
+	dir := placeGroup(t)
+	lifeEnd(t, dir)
+	strace := requireProgram(t, "strace", "strace")
+	for _, parent := range []string{"--init", "--private-pids", "--kill-mode=mixed --waive=KillMode"} {
+		start := func(more ...string) result {
+			argv := []string{strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=mkdirat", "-e", "inject=mkdirat:error=EPERM:when=1", hardrun}
+			argv = append(append(argv, strings.Fields(parent)...), append(more, "--device-policy=closed", "--", "sh", "-c", "tail -n 1 /proc/self/cgroup; exit 3")...)
+			return program{argv: placeIn(dir, argv...)}.run(t)
+		}
+		r := start("--waive=DevicePolicy")
+		equal(t, parent+": status", r.code, 3)
+		equal(t, parent+": a group of its own", strings.Contains(r.stdout, "/hardrun-sh"), false)
+		equal(t, parent+": said", strings.Count(r.stderr, "waived") == 1 && strings.Contains(r.stderr, "mkdirat: operation not permitted"), true)
+		refused(t, start(), 219, "DevicePolicy=", "mkdirat: operation not permitted")
+	}
+}

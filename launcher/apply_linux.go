@@ -22,8 +22,8 @@ type Thread struct {
 	// Guessed says that the constructor made a PID namespace because the options seemed
 	// to ask for it: its parent waits to hear whether that was right.
 	Guessed bool
-	// Move starts a process that writes the own PID to a descriptor, a cgroup.procs, and
-	// answers what waits for its end.
+	// Move starts a thread that writes "0" to a descriptor, a cgroup.procs, and answers what
+	// waits for that.
 	Move func(fd int) (wait func() error, err error)
 	// Warn prints one line of hardrun's own.
 	Warn func(text string)

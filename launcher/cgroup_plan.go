@@ -679,9 +679,12 @@ func (w *grouper) steps() {
 		if h != w.unified {
 			by = w.asked(h)
 		}
-		if i < len(made) {
+		switch {
+		case i < len(made) && made[i] < 0: // what needs it was waived when the first start could not make it
+			h.GiveUp()
+		case i < len(made):
 			h.Held(made[i])
-		} else {
+		default:
 			stage := StageCGroup
 			if before {
 				stage = StageBefore

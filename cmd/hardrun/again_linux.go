@@ -104,17 +104,17 @@ func groupsOver(head *C.struct_hr_again, spec *launcher.Start) (names []byte, er
 	}
 	for i, h := range spec.Homes {
 		above, own, name := h.Kept()
-		if own < 0 { // it was waived
-			return nil, nil
+		head.above[i], head.cgroups[i] = -1, -1 // it was waived
+		if own >= 0 {
+			head.above[i], head.cgroups[i] = keep(above), keep(own)
 		}
-		head.above[i], head.cgroups[i] = keep(above), keep(own)
 		names = append(append(names, name...), 0)
 		head.ncgroups++
 	}
 	if spec.Delegate {
 		head.flags |= C.HR_AGAIN_DELEGATE
 	}
-	if spec.Kill && len(spec.Homes) > 0 {
+	if spec.Kill && len(spec.Homes) > 0 && head.cgroups[0] >= 0 {
 		fd, e := spec.Homes[0].Killer()
 		if e != nil {
 			return nil, e

@@ -981,6 +981,8 @@ static struct {
 static uint32_t to_remove(void)
 {
 	for (int i = 0; i < groups.n; i++) {
+		if (groups.own[i] < 0)
+			continue;
 		struct stat st = {.st_mode = 0};
 		if (call2(SYS_fstat, groups.above[i], ptr(&st)) || !(st.st_mode & S_IWUSR) || st.st_uid != (uid_t)call0(SYS_geteuid))
 			return 1u << 1; // CAP_DAC_OVERRIDE
@@ -1030,6 +1032,8 @@ static void remove_groups(void)
 	for (int i = 0; i < groups.n; i++, name += strlen(name) + 1) {
 		// Who was killed, and who has just ended, takes a moment to be gone.
 		int tries = groups.kill < 0 ? 50 : 3000;
+		if (groups.own[i] < 0)
+			continue;
 		while ((r = call3(SYS_unlinkat, groups.above[i], ptr(name), AT_REMOVEDIR)) == -EBUSY && tries--) {
 			while (call4(SYS_wait4, -1, 0, WNOHANG, 0) > 0)
 				;
@@ -1513,6 +1517,8 @@ static void start_again(struct hr_again *h, int root)
 	for (int i = 0; i < groups.n && !r; i++) {
 		groups.above[i] = h->above[i];
 		hr_snapshot.cgroups[i] = groups.own[i] = h->cgroups[i];
+		if (groups.own[i] < 0)
+			continue;
 		r = call3(SYS_fcntl, groups.above[i], F_SETFD, FD_CLOEXEC);
 		if (!r)
 			r = call3(SYS_fcntl, groups.own[i], F_SETFD, FD_CLOEXEC);
@@ -1544,7 +1550,8 @@ static void start_again(struct hr_again *h, int root)
 			h->denied = (int32_t)-user_namespace_denied;
 			remove_groups();
 			for (int i = 0; i < groups.n; i++)
-				call1(SYS_close, groups.own[i]);
+				if (groups.own[i] >= 0)
+					call1(SYS_close, groups.own[i]);
 			groups.n = hr_snapshot.ncgroups = 0;
 		}
 		call1(SYS_close, self);
@@ -1557,7 +1564,8 @@ static void start_again(struct hr_again *h, int root)
 	if (groups.kill >= 0)
 		call1(SYS_close, groups.kill);
 	for (int i = 0; i < groups.n; i++)
-		call1(SYS_close, groups.above[i]);
+		if (groups.above[i] >= 0)
+			call1(SYS_close, groups.above[i]);
 	// From here on another process of root's must not get hold of this one. Of an
 	// unprivileged start it could anyway, as the user owns the namespace.
 	if (root && h->flags & (HR_AGAIN_USERNS | HR_AGAIN_PIDNS) && (r = call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0)))

@@ -76,7 +76,7 @@ struct hr_again {
 	int32_t kill_fd;     // START: HR_AGAIN_KILL: cgroup.kill of the first control group
 	uint32_t ncgroups;
 	// START: the control groups that the parent removes: the directories above them, and
-	// their own, by which they are held (flock(2)).
+	// their own, by which they are held (flock(2)); -1 for one that was waived.
 	int32_t above[HR_CGROUPS], cgroups[HR_CGROUPS];
 };
 

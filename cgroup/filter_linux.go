@@ -147,8 +147,11 @@ func (p *Programs) count() error {
 	if err == nil && fd < 3 {
 		err = unix.EBADF
 	}
+	if err != nil {
+		return os.NewSyscallError("bpf(BPF_MAP_CREATE)", err)
+	}
 	p.counters = fd
-	return os.NewSyscallError("bpf(BPF_MAP_CREATE)", err)
+	return nil
 }
 
 // pinnedAt opens a pinned program, bpf(2) BPF_OBJ_GET.

@@ -124,8 +124,10 @@ func (pl *Plan) apply(t *Thread, from, to Stage) error {
 			continue
 		}
 		err := s.Apply(pl.self)
-		if err != nil && e.flags&row.Waivable != 0 && environmental(err) {
-			t.Warn("waived " + e.error(err).Error())
+		if err != nil && e.flags&(row.Waivable|row.Optional) != 0 && environmental(err) {
+			if e.flags&row.Optional == 0 {
+				t.Warn("waived " + e.error(err).Error())
+			}
 			if s, ok := e.Step.(interface{ GiveUp() }); ok {
 				s.GiveUp()
 			}

@@ -45,7 +45,7 @@ func eachCGroup(p *policy.Policy, each func(name string, from policy.Origin, pro
 		from     policy.Origin
 		programs bool
 	}
-	kill := p.KillMode.V == "control-group" || p.KillMode.V == "mixed"
+	kill := killsGroup(p)
 	for _, a := range [...]ask{
 		{p.CGroup.Set, "X-Hardrun-CGroup", p.CGroup.From, false},
 		{p.DevicePolicy.Set && p.DevicePolicy.V != "auto", "DevicePolicy", p.DevicePolicy.From, true},
@@ -268,9 +268,20 @@ func wanted(p *policy.Policy) []string {
 	return list
 }
 
+// killsGroup tells whether KillMode= wants a group whose processes end with the service. As
+// a default it is left to who ends the service.
+func killsGroup(p *policy.Policy) bool {
+	v := p.KillMode
+	return (v.V == "control-group" || v.V == "mixed") && !v.From.Default
+}
+
 // homePath is where the service's group is to be: what --cgroup says, or a name made of
-// the command, below the group in which hardrun was started.
-func homePath(p *policy.Policy, t *cgroup.Tree, args []string) string {
+// the command, below the group in which hardrun was started, or below the group that the
+// service has.
+func homePath(p *policy.Policy, t *cgroup.Tree, program, group string) string {
+	if group != "" && t.Unified {
+		return group + "/" + homeName(program)
+	}
 	if p.CGroup.Set {
 		if t.Unified {
 			return t.Find(p.CGroup.V)
@@ -278,9 +289,14 @@ func homePath(p *policy.Policy, t *cgroup.Tree, args []string) string {
 		_, name := cgroup.Split("/" + p.CGroup.V)
 		return t.Find(name)
 	}
+	return t.Find(homeName(program))
+}
+
+// homeName is the name of a group for a command.
+func homeName(program string) string {
 	name := "service"
-	if len(args) > 0 {
-		_, name = cgroup.Split("/" + args[0])
+	if program != "" {
+		_, name = cgroup.Split("/" + program)
 	}
 	clean := make([]byte, 0, len(name))
 	for i := range min(len(name), 200) {
@@ -290,7 +306,7 @@ func homePath(p *policy.Policy, t *cgroup.Tree, args []string) string {
 		}
 		clean = append(clean, c)
 	}
-	return t.Find("hardrun-" + string(clean))
+	return "hardrun-" + string(clean)
 }
 
 // majors are the devices of the drivers in a text of /proc/devices whose names match a

@@ -637,7 +637,7 @@ func unifiedOnly(names []string) []string {
 // killMode is KillMode=: when the daemon has ended, the parent ends what it left.
 func (w *grouper) killMode() {
 	v := w.p.KillMode
-	if v.V != "control-group" && v.V != "mixed" {
+	if !killsGroup(w.p) {
 		return
 	}
 	if w.p.Parent.V == "never" {
@@ -738,7 +738,7 @@ func (w *grouper) parent(homes []*cgroup.Home) bool {
 	}
 	s.Homes = homes
 	s.Delegate = w.p.Delegate.V.On
-	s.Kill = w.p.KillMode.V == "control-group" || w.p.KillMode.V == "mixed"
+	s.Kill = killsGroup(w.p)
 	w.plan.Start = s
 	return true
 }

@@ -279,11 +279,14 @@ func TestHomePath(t *testing.T) {
 		if tt.set != "" {
 			p = aPolicy(t, "X-Hardrun-CGroup="+tt.set)
 		}
-		if got := homePath(p, v2, []string{tt.command}); got != tt.v2 {
+		if got := homePath(p, v2, tt.command, ""); got != tt.v2 {
 			t.Errorf("%q %q: %s, want %s", tt.set, tt.command, got, tt.v2)
 		}
-		if got := homePath(p, v1, []string{tt.command}); got != tt.v1 {
+		if got := homePath(p, v1, tt.command, ""); got != tt.v1 {
 			t.Errorf("%q %q in v1: %s, want %s", tt.set, tt.command, got, tt.v1)
+		}
+		if got := homePath(p, v2, tt.command, "/own/s"); !strings.HasPrefix(got, "/own/s/hardrun-") {
+			t.Errorf("%q %q in the group of a service: %s", tt.set, tt.command, got)
 		}
 	}
 }

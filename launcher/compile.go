@@ -30,9 +30,10 @@ const (
 
 // compiler holds what is being compiled, and what came of it so far.
 type compiler struct {
-	p    *policy.Policy
-	env  *Env
-	plan *Plan
+	p     *policy.Policy
+	env   *Env
+	plan  *Plan
+	given *Given
 
 	uid, gid   uint32   // who the daemon will be
 	groups     []uint32 // with changes: its exact groups
@@ -52,14 +53,15 @@ type compiler struct {
 	firstMaps  *ns.UserMaps // of a user namespace that comes first
 	start      *Start       // what a second start is or was for; nil where there is none
 	replaced   [3]bool      // standard streams that are connected anew
+	notifyAt   string       // where the daemon finds the socket of NOTIFY_SOCKET, if elsewhere
 }
 
 // Compile makes the plan for a policy on a machine. It is pure: the same policy
 // and the same Env give the same plan. Everything that cannot be had is in
 // Plan.Refused, all of it together, each by the name of its directive.
 func Compile(asked *policy.Policy, env *Env) *Plan {
-	p := *asked
-	c := &compiler{p: &p, env: env, plan: &Plan{For: env.For, handles: env.handles}}
+	p := policyFor(*asked, env.given())
+	c := &compiler{p: &p, env: env, plan: &Plan{For: env.For, handles: env.handles}, given: env.given()}
 	c.plan.Entries = make([]Entry, 0, 32)
 	c.identity()
 	c.plan.Implied = p.Normalize(c.uid == 0)
@@ -88,6 +90,9 @@ func Compile(asked *policy.Policy, env *Env) *Plan {
 	c.environment()
 	c.ending()
 	c.withoutLinux()
+	if p.User.Set && !asked.User.Set {
+		c.renameUser()
+	}
 	c.waive()
 	// What cannot be meant comes before what is not here: its status is the one.
 	order.By(c.plan.Refused, func(a, b *Refusal) bool { return a.Exit == ExitUsage && b.Exit != ExitUsage })
@@ -194,14 +199,29 @@ func without(list []uint32, n uint32) []uint32 {
 	return kept
 }
 
-func unique(list []uint32) []uint32 {
-	var kept []uint32
+func unique[T comparable](list []T) []T {
+	var kept []T
 	for _, v := range list {
 		if !slices.Contains(kept, v) {
 			kept = append(kept, v)
 		}
 	}
 	return kept
+}
+
+// renameUser names the directive that asks for a user whom nobody wrote.
+func (c *compiler) renameUser() {
+	const was, is = "User=", "DynamicUser="
+	for i := range c.plan.Entries {
+		if e := &c.plan.Entries[i]; e.Directive == was {
+			e.Directive = is
+		}
+	}
+	for i := range c.plan.Refused {
+		if r := &c.plan.Refused[i]; r.Directive == was {
+			r.Directive = is
+		}
+	}
 }
 
 // notApplied refuses what is known and not applied, and notes what belongs to a
@@ -277,7 +297,7 @@ func (c *compiler) leadsOut() {
 	name, from := "RootDirectory", c.p.RootDirectory.From
 	if !hasRoot(c.p) {
 		what = "its view of the file system"
-		if name, from = asksView(c.p); name == "" {
+		if name, from = asksView(c.p, c.given); name == "" {
 			return
 		}
 	}
@@ -313,14 +333,48 @@ func (c *compiler) descriptors() {
 	step := &process.CloseDescriptors{Table: c.env.FDSize}
 	var from policy.Origin
 	name := ""
-	for i := range c.env.Listen {
-		step.Keep = append(step.Keep, 3+i)
+	passed := c.pass()
+	for i := range passed {
+		step.Keep = append(step.Keep, process.FirstPassed+i)
 	}
 	for _, fd := range c.p.KeepFD.Items {
+		if len(c.given.Sockets) > 0 && fd.V < process.FirstPassed+passed && fd.V > 2 {
+			c.refuse("X-Hardrun-KeepFD", fd.From, ExitFDs, "descriptor "+strconv.Itoa(fd.V)+" is the number of one of the "+strconv.Itoa(passed)+" that are passed")
+			continue
+		}
 		step.Keep = append(step.Keep, fd.V)
 		name, from = "X-Hardrun-KeepFD", fd.From
 	}
 	c.add(StageDescriptors, step, name, from, ExitFDs)
+}
+
+// pass moves the descriptors of a service to their places, and answers how many there are.
+// Those that were passed to hardrun come behind its own.
+func (c *compiler) pass() int {
+	own := c.given.Sockets
+	if len(own) == 0 {
+		return c.env.Listen
+	}
+	step := &process.PassDescriptors{}
+	for i := range own {
+		mode := process.Blocks
+		if own[i].NonBlocking {
+			mode = process.NonBlocking
+		}
+		step.From, step.Modes = append(step.From, own[i].FD), append(step.Modes, mode)
+	}
+	inherited := process.AsPassed
+	if v := c.p.Service.NonBlocking; v.Set {
+		inherited = process.Blocks
+		if v.V {
+			inherited = process.NonBlocking
+		}
+	}
+	for i := range c.env.Listen {
+		step.From, step.Modes = append(step.From, process.FirstPassed+i), append(step.Modes, inherited)
+	}
+	c.add(StageDescriptors, step, "", policy.Origin{}, ExitFDs)
+	return len(step.From)
 }
 
 // limits sets each limit where it neither lacks privilege nor breaks the launch:
@@ -334,6 +388,10 @@ func (c *compiler) limits() {
 		now := c.env.Limits[n]
 		name := "Limit" + process.LimitName(n)
 		want := l.V
+		if l.From.Default && want.Hard > now.Hard && !c.mayRaise() {
+			want = process.Limit{Soft: min(want.Soft, now.Hard), Hard: now.Hard}
+			c.note("default", name+"="+want.String(n)+" in place of the default "+l.V.String(n)+": raising the hard limit needs CAP_SYS_RESOURCE")
+		}
 		if want.Hard > now.Hard {
 			if !c.need(capSysResource, name, l.From, ExitLimits, "raising the hard limit from "+process.Limit{Soft: now.Hard, Hard: now.Hard}.String(n)) {
 				c.restoreLimit(n)
@@ -348,6 +406,14 @@ func (c *compiler) limits() {
 		}
 		c.add(StageLower, process.SetLimit{N: n, Limit: want}, name, l.From, ExitLimits)
 	}
+}
+
+// mayRaise tells whether hard limits can be raised.
+func (c *compiler) mayRaise() bool {
+	if !c.env.linux() {
+		return c.env.UIDs[1] == 0
+	}
+	return c.userns != firstUserNS && c.env.Caps.Effective.Has(capSysResource)
 }
 
 // RLIMIT_ numbers that are asked for by name.
@@ -378,6 +444,9 @@ func (c *compiler) ending() {
 		c.affinity()
 	}
 	signals := process.SetSignals{Ignored: env.Ignored, Blocked: env.Blocked, Inherited: true}
+	if c.given.Unit != "" { // a service starts with none ignored and none blocked
+		signals = process.SetSignals{}
+	}
 	var from policy.Origin
 	name := ""
 	if p.IgnoreSIGPIPE.Set {
@@ -405,14 +474,15 @@ func (c *compiler) ending() {
 }
 
 // waive moves the refusals that were waived by name to Plan.Waived. Under
-// --strict nothing is waived.
+// --strict nothing is waived. What nobody wrote is noted.
 func (c *compiler) waive() {
-	if c.p.Strict.V {
-		return
-	}
 	kept := c.plan.Refused[:0]
 	for _, r := range c.plan.Refused {
-		if r.Waivable && c.waived(strings.TrimSuffix(r.Directive, "=")) {
+		if r.Origin.Default {
+			c.note("default", r.Directive+" is left out, which nobody wrote: "+r.Text)
+			continue
+		}
+		if r.Waivable && !c.p.Strict.V && c.waived(strings.TrimSuffix(r.Directive, "=")) {
 			c.plan.Waived = append(c.plan.Waived, r)
 			continue
 		}
@@ -440,6 +510,9 @@ func (c *compiler) number() {
 		if !c.p.Strict.V && e.Directive != "" && c.allWaived(e.Directive) {
 			e.flags = row.Waivable
 		}
+		if e.Origin.Default && (e.Stage == StageKeyring || e.Stage == StageRaise || e.Stage == StageLower) {
+			e.flags = row.Optional
+		}
 		switch e.Step.(type) {
 		case ns.NewMounts, ns.NewRoot, ns.EnterRoot, ns.SealView: // what every directive of the view needs
 			e.flags = c.viewWaived()
@@ -460,7 +533,7 @@ func (c *compiler) allWaived(directives string) bool {
 // viewWaived lets a mount namespace be given up where everything that needs it is.
 func (c *compiler) viewWaived() uint8 {
 	flags := row.Waivable
-	eachView(c.p, func(name string, _ policy.Origin) bool {
+	eachView(c.p, c.given, func(name string, _ policy.Origin) bool {
 		if d := policy.Lookup(name); c.p.Strict.V || d == nil || !d.Class.Waivable() || !c.waived(name) {
 			flags = 0
 		}
@@ -491,7 +564,7 @@ func (c *compiler) notes() {
 	if p.RootDirectory.Set && c.final.Bounding.Has(capSysChroot) && (c.uid == 0 || c.final.Ambient.Has(capSysChroot)) {
 		c.note("chroot-escape", "the daemon keeps CAP_SYS_CHROOT: it can change its root again")
 	}
-	if name, _ := asksView(p); name != "" && c.canMount() && c.userns != lastUserNS && (c.uid == 0 && c.final.Bounding.Has(capSysAdmin) || c.final.Ambient.Has(capSysAdmin)) {
+	if name, _ := asksView(p, c.given); name != "" && c.canMount() && c.userns != lastUserNS && (c.uid == 0 && c.final.Bounding.Has(capSysAdmin) || c.final.Ambient.Has(capSysAdmin)) {
 		c.note("view-undone", "the daemon keeps CAP_SYS_ADMIN: it can undo the mounts of its view")
 	}
 	if c.uid == 0 && p.CapabilityBoundingSet.Set && !c.final.Bounding.Has(1) {

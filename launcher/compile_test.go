@@ -188,7 +188,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"a locked flag", []string{"SecureBits=noroot"}, func(e *Env) { e.SecureBits = caps.SecbitNoRootLocked }, "\"noroot-locked\" was inherited", 213},
 		{"no security module", []string{"AppArmorProfile=x"}, nil, "AppArmorProfile=: the security module is not there", 231},
 		{"a priority without its policy", []string{"CPUSchedulingPriority=5"}, nil, "only the policies fifo and rr take a priority", 214},
-		{"not applied", []string{"RuntimeMaxSec=1h"}, nil, "RuntimeMaxSec=: known, not yet applied", 78},
+		{"not applied", []string{"SmackLabel=a"}, nil, "SmackLabel=: known, not yet applied", 78},
 		{"impossible", []string{"PAMName=x"}, nil, "PAMName=: cannot be had", 78},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -217,9 +217,9 @@ func TestWaive(t *testing.T) {
 		set             []string
 		refused, waived int
 	}{
-		{[]string{"RuntimeMaxSec=1h", "X-Hardrun-Waive=RuntimeMaxSec"}, 0, 1},
-		{[]string{"RuntimeMaxSec=1h", "RuntimeRandomizedExtraSec=5s", "X-Hardrun-Waive=RuntimeMaxSec"}, 1, 1},
-		{[]string{"RuntimeMaxSec=1h", "X-Hardrun-Waive=RuntimeMaxSec", "X-Hardrun-Strict=yes"}, 1, 0},
+		{[]string{"SmackLabel=a", "X-Hardrun-Waive=SmackLabel"}, 0, 1},
+		{[]string{"SmackLabel=a", "SmackLabelIPIn=b", "X-Hardrun-Waive=SmackLabel"}, 1, 1},
+		{[]string{"SmackLabel=a", "X-Hardrun-Waive=SmackLabel", "X-Hardrun-Strict=yes"}, 1, 0},
 		{[]string{"AppArmorProfile=x", "X-Hardrun-Waive=AppArmorProfile"}, 0, 1},
 	} {
 		pl := Compile(aPolicy(t, tt.set...), aRoot())

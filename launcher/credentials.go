@@ -28,7 +28,7 @@ func (c *compiler) credentials() {
 	c.capabilities(outside)
 	c.labels()
 	if c.p.KeyringMode.Set && c.p.KeyringMode.V != process.KeyringInherit {
-		step := &process.SetKeyring{Mode: c.p.KeyringMode.V, UID: c.uid, GID: c.gid}
+		step := &process.SetKeyring{Mode: c.p.KeyringMode.V, UID: c.uid, GID: c.gid, Default: c.p.KeyringMode.From.Default}
 		c.add(StageKeyring, step, "KeyringMode", c.p.KeyringMode.From, ExitKeyring)
 	}
 	c.nnp = c.env.NoNewPrivs

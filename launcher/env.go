@@ -82,6 +82,7 @@ type Env struct {
 	UserGroups []uint32 // initgroups(3): the user's groups, the primary one first
 	Group      caps.Group
 	Extra      []uint32   // SupplementaryGroups=
+	Own        caps.User  // who hardrun runs as; filled only for a service without a user
 	EnvFiles   [][]string // one list of NAME=VALUE for each EnvironmentFile=
 	Listen     int        // descriptors 3…3+Listen-1 are meant for the daemon: LISTEN_FDS with our LISTEN_PID
 	ListenFor  bool       // LISTEN_ variables are there, for us or for another
@@ -92,6 +93,9 @@ type Env struct {
 	Closure      []ns.File
 	Texts        []ns.Text
 	ClosureNotes []string
+
+	Given *Given // what a command of a service gets; nil for a bare command line
+	Split bool   // /bin is no link to /usr/bin; filled only for a service
 
 	CGroups CGroups // filled only where a directive may need one
 

@@ -40,9 +40,15 @@ const (
 	ExitSELinux    = 229
 	ExitPerson     = 230
 	ExitAppArmor   = 231
+	ExitRuntimeDir = 233
 	ExitSmack      = 236
 	ExitKeyring    = 237
+	ExitStateDir   = 238
+	ExitCacheDir   = 239
+	ExitLogsDir    = 240
+	ExitConfigDir  = 241
 	ExitNUMA       = 242
+	ExitCredential = 243
 	ExitBPF        = 245
 )
 

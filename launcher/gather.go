@@ -40,11 +40,28 @@ func (e *Env) listen() {
 	}
 }
 
-// names looks users and groups up, in the host's files.
+// Gather is GatherFor of a bare command line.
+func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, error) {
+	return GatherFor(p, who, args, snap, nil)
+}
+
+// names looks users and groups up, in the host's files. The user of DynamicUser= is in none.
 func (e *Env) names(p *policy.Policy) {
 	db := caps.Host
 	var err error
-	if p.User.Set {
+	who := e.given().Who
+	if e.Given != nil && !p.User.Set {
+		if e.Own, err = db.LookupUser(strconv.FormatUint(uint64(e.UIDs[1]), 10)); err != nil {
+			e.problem("User", p.User.From, ExitUser, err)
+		}
+		if e.Own.Name == "" {
+			e.Own.Name = strconv.FormatUint(uint64(e.UIDs[1]), 10)
+		}
+	}
+	switch {
+	case who != nil:
+		e.User, e.UserGroups = *who, []uint32{who.GID}
+	case p.User.Set:
 		e.User, err = db.LookupUser(p.User.V)
 		switch {
 		case err != nil:
@@ -62,11 +79,14 @@ func (e *Env) names(p *policy.Policy) {
 			e.User.Home = "/"
 		}
 	}
-	if p.Group.Set {
+	switch {
+	case p.Group.Set && who != nil && p.Group.V == who.Name:
+		e.Group = caps.Group{Name: who.Name, GID: who.GID}
+	case p.Group.Set:
 		if e.Group, err = db.LookupGroup(p.Group.V); err != nil {
 			e.problem("Group", p.Group.From, ExitGroup, err)
 		}
-		if p.User.Set && !e.User.Entry {
+		if p.User.Set && !e.User.Entry && who == nil {
 			e.User.GID, e.UserGroups = e.Group.GID, []uint32{e.Group.GID}
 		}
 	}

@@ -38,7 +38,7 @@ func (e *Env) readCGroups(p *policy.Policy, args []string) {
 	}
 	for i := range g.Trees {
 		t := &g.Trees[i]
-		home := cgroup.NewHome(*t, homePath(p, t, args), false)
+		home := cgroup.NewHome(*t, homePath(p, t, e.program(args), e.given().Group), false)
 		access := cgroupAccess{Offers: t.Controllers}
 		if t.Unified {
 			access.Offers = e.offers(t, home.Path)

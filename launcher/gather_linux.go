@@ -15,14 +15,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Gather reads what Compile needs to know. For a launch it is the state of this
+// GatherFor reads what Compile needs to know. For a launch it is the state of this
 // process; for a plan ("root") that of a root with every capability on this
 // machine. What a name of the policy stands for is looked up here, in the host's
-// files. An error is a state that could not be read; what is merely missing is
-// in Env.Problems.
-func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, error) {
-	env := &Env{For: who, Snapshot: snap, PID: unix.Getpid(), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH}
+// files. given is what a command of a service gets; nil for a bare command line. For a
+// launch it is there already, for a plan it need not be. An error is a state that could not
+// be read; what is merely missing is in Env.Problems.
+func GatherFor(p *policy.Policy, who string, args []string, snap Snapshot, given *Given) (*Env, error) {
+	env := &Env{For: who, Snapshot: snap, PID: unix.Getpid(), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Given: given}
 	env.renumber()
+	env.listen()
+	if given != nil {
+		// What DynamicUser= and its kind imply decides what is looked at.
+		q := policyFor(*p, given)
+		q.Normalize(!q.User.Set && unix.Geteuid() == 0 || given.Who != nil && given.Who.UID == 0)
+		p = &q
+		if err := env.reserve(); err != nil {
+			return nil, err
+		}
+		var st unix.Stat_t
+		env.Split = unix.Lstat("/bin", &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
+	}
 	proc, err := openProc()
 	if err != nil {
 		return nil, err
@@ -54,7 +67,6 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 	if err := env.leads(); err != nil {
 		return nil, err
 	}
-	env.listen()
 	env.names(p)
 	env.files(p)
 	if p.User.Set {
@@ -81,7 +93,7 @@ func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, e
 		env.becomeRoot()
 	}
 	env.readCGroups(p, args)
-	if name, _ := asksView(p); name != "" || hasRoot(p) || p.PrivateUsers.Set { // a root implies MountAPIVFS=
+	if name, _ := asksView(p, env.given()); name != "" || hasRoot(p) || p.PrivateUsers.Set || env.given().bootedAlone() { // a root implies MountAPIVFS=
 		env.viewOf(p, args)
 	}
 	if p.AllowLandlock.IsSet() {

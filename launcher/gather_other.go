@@ -12,12 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Gather reads what Compile needs to know. For a launch it is the state of this
+// GatherFor reads what Compile needs to know. For a launch it is the state of this
 // process; for a plan ("root") that of root on this machine. What a name of the
 // policy stands for is looked up here, in the host's files. An error is a state
-// that could not be read; what is merely missing is in Env.Problems.
-func Gather(p *policy.Policy, who string, args []string, snap Snapshot) (*Env, error) {
+// that could not be read; what is merely missing is in Env.Problems. A command of a service
+// is Linux only.
+func GatherFor(p *policy.Policy, who string, args []string, snap Snapshot, given *Given) (*Env, error) {
 	env := &Env{For: who, Snapshot: snap, PID: unix.Getpid(), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH}
+	if given != nil {
+		env.Problems = append(env.Problems, Refusal{Text: "a service is Linux only, not on " + runtime.GOOS, Exit: ExitUsage})
+	}
 	if err := env.readIDs(); err != nil {
 		return nil, err
 	}

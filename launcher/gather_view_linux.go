@@ -62,6 +62,8 @@ func (e *Env) viewOf(p *policy.Policy, args []string) {
 		_, _, err := host.examine(b.V.Source)
 		switch {
 		case err == nil, b.V.Tolerate && errors.Is(err, unix.ENOENT), errors.Is(err, unix.EACCES) && e.For != "launch":
+		case e.For != "launch" && e.isGiven(b.V.Source):
+		case e.given().Booted && b.V.Source == booted:
 		default:
 			e.problem(name, b.From, ExitNamespace, err)
 		}
@@ -91,7 +93,7 @@ func (e *Env) viewOf(p *policy.Policy, args []string) {
 				if err != nil {
 					e.problem(l.name, r.From, ExitNamespace, err)
 				}
-			} else if !errors.Is(err, unix.EACCES) {
+			} else if !errors.Is(err, unix.EACCES) && (e.For == "launch" || !e.isGiven(r.V.Path)) {
 				e.problem(l.name, r.From, ExitNamespace, err)
 			}
 		}
@@ -101,12 +103,13 @@ func (e *Env) viewOf(p *policy.Policy, args []string) {
 // minimalRoot finds the closure of the command, and makes the small files of a
 // root that knows only who the daemon is.
 func (e *Env) minimalRoot(p *policy.Policy, args []string) {
-	if len(args) == 0 {
+	program := e.program(args)
+	if program == "" {
 		return
 	}
 	const name = "X-Hardrun-MinimalRoot"
 	from := p.MinimalRoot.From
-	command, err := e.commandOfRoot(p, args[0])
+	command, err := e.commandOfRoot(p, program)
 	if err != nil {
 		e.problem(name, from, ExitExec, err)
 		return
@@ -291,8 +294,13 @@ func (e *Env) userDatabase(p *policy.Policy) []ns.Text {
 	}
 	gids = unique(append(gids, e.Extra...))
 	slices.Sort(gids)
+	who := e.given().Who
 	for _, gid := range gids {
 		if gid == 0 {
+			continue
+		}
+		if who != nil && gid == who.GID {
+			group += groupLine(who)
 			continue
 		}
 		if g, err := caps.Host.LookupGroup(number(gid)); err == nil && g.Name != "" {

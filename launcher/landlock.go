@@ -35,7 +35,7 @@ func (c *compiler) landlocked(name string) bool {
 // the file system is realised by Landlock.
 func (c *compiler) allLandlocked() bool {
 	all := false
-	eachView(c.p, func(name string, _ policy.Origin) bool {
+	eachView(c.p, c.given, func(name string, _ policy.Origin) bool {
 		all = c.landlocked(name)
 		return all
 	})
@@ -148,6 +148,9 @@ func (c *compiler) landlockRules() []landlockDirective {
 				rules = append(rules, &r)
 			}
 		}
+		if len(rules) > 0 && l.name == "ReadOnlyPaths" {
+			rules = append(rules, c.ownDirectories()...)
+		}
 		add(l.name, l.list.From, rules...)
 	}
 	each := func(access ns.Access, paths ...string) []*ns.Rule {
@@ -163,7 +166,7 @@ func (c *compiler) landlockRules() []landlockDirective {
 	case "full":
 		add("ProtectSystem", v.From, each(ns.Unwritable, append(slices.Clone(systemPaths), "/etc")...)...)
 	case "strict":
-		add("ProtectSystem", v.From, append(each(ns.Unwritable, "/"), each(ns.WritableImplicit, slices.Concat(apiPaths, homePaths)...)...)...)
+		add("ProtectSystem", v.From, slices.Concat(each(ns.Unwritable, "/"), each(ns.WritableImplicit, slices.Concat(apiPaths, homePaths)...), c.ownDirectories())...)
 	}
 	switch v := p.ProtectHome; v.V {
 	case "yes":
@@ -172,6 +175,17 @@ func (c *compiler) landlockRules() []landlockDirective {
 		add("ProtectHome", v.From, each(ns.Unwritable, homePaths...)...)
 	}
 	return all
+}
+
+// ownDirectories are the exemptions of what was made for the service.
+func (c *compiler) ownDirectories() []*ns.Rule {
+	var rules []*ns.Rule
+	for _, d := range c.given.Directories {
+		if !d.ReadOnly {
+			rules = append(rules, &ns.Rule{Path: d.Inside, Access: ns.WritableImplicit})
+		}
+	}
+	return rules
 }
 
 // belowRoot is a path of a rule as the daemon sees it, as for mounts.

@@ -23,6 +23,11 @@ func (e *Env) paths(p *policy.Policy, args []string) {
 	}
 	if dir.Set && dir.V != "/" {
 		inside, err := enter(dir.V)
+		if err != nil && e.For != "launch" && errors.Is(err, unix.ENOENT) && e.isGiven(dir.V) {
+			e.Command.Args = args // the root is one of the service's directories, and not made yet
+			e.searchLater(p, e.program(args), err)
+			return
+		}
 		if err != nil {
 			if e.For != "launch" && errors.Is(err, unix.EACCES) {
 				e.Problems = append(e.Problems, Refusal{Directive: "RootDirectory=", Origin: dir.From, Text: dir.V + " cannot be looked into without root: neither the directory nor the command was checked", Exit: ExitChroot})
@@ -34,11 +39,11 @@ func (e *Env) paths(p *policy.Policy, args []string) {
 		v = inside
 	}
 	cwd := e.workingDirectory(p, v)
-	if len(args) > 0 {
+	if name := e.program(args); len(args) > 0 || name != "" {
 		e.Command.Args = args
-		err := e.findCommand(p, v, cwd, args[0])
-		if rearranged(p) {
-			e.searchLater(p, args[0], err)
+		err := e.findCommand(p, v, cwd, name)
+		if rearranged(p) || hasRoot(p) && len(e.given().Directories) > 0 {
+			e.searchLater(p, name, err)
 		} else if err != nil {
 			e.Problems = append(e.Problems, Refusal{Text: err.Error(), Exit: ExitExec})
 		}
@@ -109,6 +114,7 @@ func (e *Env) workingDirectory(p *policy.Policy, v view) string {
 	case errors.Is(err, unix.ENOENT) && w.V.Tolerate:
 		return "/"
 	case errors.Is(err, unix.ENOENT) && (rearranged(p) || p.MountAPIVFS.V || e.implied(p)):
+	case errors.Is(err, unix.ENOENT) && e.isGiven(path) && (v != host || e.For != "launch"):
 		// It may be there once the view is; to enter it is the last that is tried.
 	default:
 		e.problem("WorkingDirectory", w.From, ExitChdir, err)
@@ -157,8 +163,20 @@ func (e *Env) findCommand(p *policy.Policy, v view, cwd, name string) error {
 	return errors.New("command not found: " + name + " (searched " + where + ")")
 }
 
+// unitPath is the PATH of a service, and where its commands are searched whatever it is set
+// to, systemd.service(5): the directories of /bin are searched where they are others.
+func (e *Env) unitPath() string {
+	if e.Split {
+		return defaultPath
+	}
+	return strings.TrimSuffix(defaultPath, ":/sbin:/bin")
+}
+
 // searchPath is the PATH that the daemon will see.
 func (e *Env) searchPath(p *policy.Policy) string {
+	if e.given().Unit != "" {
+		return e.unitPath()
+	}
 	path, ok := "", false
 	if !p.ClearEnv.V {
 		path, ok = lookupVar(e.Environ, "PATH")

@@ -26,8 +26,8 @@ func (c *compiler) namespaces() {
 	p := c.p
 	c.userNamespace()
 	c.again()
-	c.unshares(ns.NewNet, "PrivateNetwork", p.PrivateNetwork, "NetworkNamespacePath", p.NetworkNamespacePath)
-	c.unshares(ns.NewIPC, "PrivateIPC", p.PrivateIPC, "IPCNamespacePath", p.IPCNamespacePath)
+	c.unshares(ns.NewNet, "PrivateNetwork", p.PrivateNetwork, "NetworkNamespacePath", p.NetworkNamespacePath, c.given.Net)
+	c.unshares(ns.NewIPC, "PrivateIPC", p.PrivateIPC, "IPCNamespacePath", p.IPCNamespacePath, c.given.IPC)
 	if v := p.ProtectControlGroups; v.V == "private" || v.V == "strict" {
 		if c.privileged("ProtectControlGroups", v.From, "a cgroup namespace") {
 			c.namespace(ns.NewCgroup, &ns.Unshare{Kind: ns.NewCgroup}, "ProtectControlGroups", v.From)
@@ -54,8 +54,9 @@ func (c *compiler) namespace(kind ns.Kinds, step Step, name string, from policy.
 	c.add(stage, step, name, from, ExitNamespace)
 }
 
-// unshares plans a namespace that is made, or joined by its path: the path wins.
-func (c *compiler) unshares(kind ns.Kinds, name string, private policy.Opt[bool], pathName string, path policy.Opt[string]) {
+// unshares plans a namespace that is made, or joined by its path: the path wins. What was
+// made for all commands of the service is joined in place of an own one.
+func (c *compiler) unshares(kind ns.Kinds, name string, private policy.Opt[bool], pathName string, path policy.Opt[string], given int) {
 	switch {
 	case path.Set:
 		if c.privileged(pathName, path.From, "setns(2)") {
@@ -63,6 +64,10 @@ func (c *compiler) unshares(kind ns.Kinds, name string, private policy.Opt[bool]
 		}
 	case private.V:
 		if !c.privileged(name, private.From, "a namespace") {
+			return
+		}
+		if given > 2 {
+			c.namespace(0, &ns.Join{Kind: kind, Open: given}, name, private.From)
 			return
 		}
 		c.namespace(kind, &ns.Unshare{Kind: kind}, name, private.From)
@@ -119,7 +124,7 @@ func (c *compiler) onlyLandlock() bool {
 		return false
 	}
 	all := true
-	eachView(p, func(name string, _ policy.Origin) bool {
+	eachView(p, c.given, func(name string, _ policy.Origin) bool {
 		all = c.landlockable(name)
 		return all
 	})
@@ -127,7 +132,7 @@ func (c *compiler) onlyLandlock() bool {
 }
 
 // asksNamespaces are the directives that need a namespace other than a user's.
-func asksNamespaces(p *policy.Policy) (name string, from policy.Origin) {
+func asksNamespaces(p *policy.Policy, g *Given) (name string, from policy.Origin) {
 	for _, a := range [...]struct {
 		on   bool
 		name string
@@ -142,7 +147,7 @@ func asksNamespaces(p *policy.Policy) (name string, from policy.Origin) {
 			return a.name, a.from
 		}
 	}
-	return asksView(p)
+	return asksView(p, g)
 }
 
 // userNamespace decides whether there is a user namespace, and when it is made.
@@ -167,7 +172,7 @@ func (c *compiler) userNamespace() {
 	case env.Again.UserNS:
 		c.userns, c.outer = firstUserNS, env.Again.Outer
 		if !asked {
-			why, from = asksNamespaces(p)
+			why, from = asksNamespaces(p, c.given)
 		}
 	case asked && root && c.delegates() && c.delegated()&ns.NewNS == 0 && c.made()&ns.NewNS != 0:
 		c.refuse("DelegateNamespaces", p.DelegateNamespaces.From, ExitNamespace, "mounts that the user namespace does not own, with other namespaces that it does, cannot be had")
@@ -183,7 +188,7 @@ func (c *compiler) userNamespace() {
 		return
 	case asked, !env.Caps.Effective.Has(capSysAdmin) && env.UIDs[1] != 0:
 		if !asked {
-			if why, from = asksNamespaces(p); why == "" && hasRoot(p) && !env.Caps.Effective.Has(capSysChroot) {
+			if why, from = asksNamespaces(p, c.given); why == "" && hasRoot(p) && !env.Caps.Effective.Has(capSysChroot) {
 				why, from = "RootDirectory", p.RootDirectory.From
 			}
 			if why == "" {
@@ -331,6 +336,12 @@ func (c *compiler) delegates() bool {
 // that bring a file system along, systemd.exec(5).
 func (c *compiler) delegated() ns.Kinds {
 	d := c.p.DelegateNamespaces.V
+	if c.given.Net > 2 {
+		d &^= ns.NewNet // others have it, too
+	}
+	if c.given.IPC > 2 {
+		d &^= ns.NewIPC
+	}
 	if d&c.made()&(ns.NewNet|ns.NewPID|ns.NewCgroup) != 0 {
 		d |= ns.NewNS
 	}
@@ -356,7 +367,7 @@ func (c *compiler) made() ns.Kinds {
 	if p.ProtectControlGroups.V == "private" || p.ProtectControlGroups.V == "strict" {
 		k |= ns.NewCgroup
 	}
-	if name, _ := asksView(p); name != "" {
+	if name, _ := asksView(p, c.given); name != "" {
 		k |= ns.NewNS
 	}
 	return k
@@ -398,7 +409,8 @@ func (c *compiler) again() {
 	if p.ExplainDenials.V {
 		c.explained(start)
 	}
-	if kill := p.KillMode.V == "control-group" || p.KillMode.V == "mixed"; !start.PIDNS && (p.Init.V || kill && p.Parent.V != "never") {
+	// In a service it is another parent that ends what is left.
+	if kill := killsGroup(p) && c.given.Unit == ""; !start.PIDNS && (p.Init.V || kill && p.Parent.V != "never") {
 		name, from := "X-Hardrun-Init", p.Init.From
 		if !p.Init.V {
 			name, from = "KillMode", p.KillMode.From

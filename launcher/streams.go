@@ -52,6 +52,9 @@ func (c *compiler) stream(fd int, s policy.Opt[policy.Stream], set [3]policy.Opt
 		if fd == 0 || !set[fd-1].Set || set[fd-1].V.Kind == policy.StreamNull && fd == 1 {
 			return
 		}
+		if s.From.Default && set[fd-1].V.Kind == policy.StreamLog {
+			return // both stay as inherited
+		}
 		step.Dup = fd - 1
 		what += " as " + streamNames[fd-1]
 	case policy.StreamNull:
@@ -105,6 +108,9 @@ func (c *compiler) stream(fd int, s policy.Opt[policy.Stream], set [3]policy.Opt
 		step.Dup = n
 		what += " from descriptor " + strconv.Itoa(n)
 	case policy.StreamLog:
+		if s.From.Default {
+			return
+		}
 		c.note("stream-log", name+"="+s.V.Word+" ("+s.From.String()+"): there is no journal; "+streamNames[fd]+" stays as inherited")
 		return
 	}
@@ -130,17 +136,25 @@ func (c *compiler) sameFile(fd int, path string, set [3]policy.Opt[policy.Stream
 // passedFD is the descriptor of LISTEN_FDS that a stream names, or -1 after a
 // refusal.
 func (c *compiler) passedFD(s policy.Opt[policy.Stream], name string, fd int) int {
-	env := c.env
+	env, own := c.env, c.given.Sockets
 	if s.V.Kind == policy.StreamSocket {
-		if env.Listen == 1 {
+		switch {
+		case len(own) == 1 && env.Listen == 0:
+			return own[0].FD
+		case len(own) == 0 && env.Listen == 1:
 			return 3
 		}
-		c.refuse(name, s.From, streamExit[fd], "socket needs exactly one passed descriptor (LISTEN_FDS), and there are "+strconv.Itoa(env.Listen))
+		c.refuse(name, s.From, streamExit[fd], "socket needs exactly one passed descriptor (LISTEN_FDS), and there are "+strconv.Itoa(len(own)+env.Listen))
 		return -1
 	}
 	want := s.V.Arg
 	if want == "" {
 		want = streamNames[fd]
+	}
+	for i := range own {
+		if own[i].Name == want {
+			return own[i].FD
+		}
 	}
 	for i, n := range env.FDNames {
 		if n == want && i < env.Listen {

@@ -32,8 +32,8 @@ const (
 )
 
 // asksView is the first directive that needs a view of the file system of its own.
-func asksView(p *policy.Policy) (name string, from policy.Origin) {
-	eachView(p, func(n string, f policy.Origin) bool {
+func asksView(p *policy.Policy, g *Given) (name string, from policy.Origin) {
+	eachView(p, g, func(n string, f policy.Origin) bool {
 		name, from = n, f
 		return false
 	})
@@ -42,7 +42,7 @@ func asksView(p *policy.Policy) (name string, from policy.Origin) {
 
 // eachView hands out the directives that need a view of the file system of its own,
 // until it is answered no.
-func eachView(p *policy.Policy, each func(name string, from policy.Origin) bool) {
+func eachView(p *policy.Policy, g *Given, each func(name string, from policy.Origin) bool) {
 	type ask struct {
 		on   bool
 		name string
@@ -89,6 +89,7 @@ func eachView(p *policy.Policy, each func(name string, from policy.Origin) bool)
 			return
 		}
 	}
+	eachGiven(p, g, each)
 }
 
 // bindName is the directive of the first bind.
@@ -128,12 +129,12 @@ type placed struct {
 // one list of layers and one of rules, both sorted by path.
 func (c *compiler) view() {
 	p := c.p
-	first, from := asksView(p)
+	first, from := asksView(p, c.given)
 	if first == "" && c.env.InChroot && c.userns == lastUserNS {
 		// unshare(2) makes no user namespace in a chroot(2).
 		first, from = "PrivateUsers", p.PrivateUsers.From
 	}
-	if first == "" || c.allLandlocked() {
+	if first == "" && !(c.given.bootedAlone() && c.canMount()) || first != "" && c.allLandlocked() {
 		c.root()
 		return
 	}
@@ -169,6 +170,7 @@ func (c *compiler) view() {
 	w.system()
 	w.home()
 	w.kernel()
+	w.forService()
 	if !c.canMount() {
 		if len(c.plan.Refused) == 0 || p.PrivateMounts.V || p.MountFlags.Set {
 			for _, m := range []struct {
@@ -385,11 +387,22 @@ func (w *viewer) tmp() {
 	if !v.Set || v.V == "no" {
 		return
 	}
-	for _, path := range []string{"/tmp", "/var/tmp"} {
-		w.layer(&ns.Layer{Kind: ns.LayerTmpfs, Path: path, Optional: w.root == "" && !w.v.Empty, Attr: ns.NoSUID | ns.NoDev, Data: []string{"mode=1777", tmpfsSize, tmpfsInodes}}, "PrivateTmp", v.From, "")
+	for i, path := range []string{"/tmp", "/var/tmp"} {
+		l := &ns.Layer{Kind: ns.LayerTmpfs, Path: path, Optional: w.root == "" && !w.v.Empty, Attr: ns.NoSUID | ns.NoDev, Data: tmpData()}
+		if given := [...]int{w.given.Tmp, w.given.VarTmp}[i]; given > 2 {
+			if w.userns != firstUserNS && w.env.Caps.Effective.Has(capSysChroot) {
+				l.From = given
+			} else {
+				w.note("tmp-own", "PrivateTmp=: each command of the service has a "+path+" of its own: to show one of all needs CAP_SYS_CHROOT outside of a user namespace")
+			}
+		}
+		w.layer(l, "PrivateTmp", v.From, "")
 		w.exempt(path, "PrivateTmp", v.From)
 	}
 }
+
+// tmpData are the options of the file systems of PrivateTmp=.
+func tmpData() []string { return []string{"mode=1777", tmpfsSize, tmpfsInodes} }
 
 func (w *viewer) tmpfs() {
 	for i := range w.p.TemporaryFileSystem.Items {
@@ -424,7 +437,9 @@ func (w *viewer) binds() {
 		if !w.visible(it.V.Target, name, it.From) {
 			continue
 		}
-		w.layer(&ns.Layer{Kind: ns.LayerBind, Path: it.V.Target, Source: it.V.Source, Shallow: it.V.Shallow, Tolerate: it.V.Tolerate}, name, it.From, "")
+		l := &ns.Layer{Kind: ns.LayerBind, Path: it.V.Target, Source: it.V.Source, Shallow: it.V.Shallow, Tolerate: it.V.Tolerate}
+		l.Tolerate = l.Tolerate || w.given.Booted && l.Source == booted && l.Path == booted // there is an empty one
+		w.layer(l, name, it.From, "")
 		if it.V.ReadOnly {
 			w.rule(&ns.Rule{Path: it.V.Target, Access: ns.Unwritable, Optional: it.V.Tolerate}, name, it.From)
 		} else {

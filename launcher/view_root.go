@@ -24,7 +24,7 @@ func (w *viewer) rootOf() {
 		}
 		w.add(StageMounts, ns.NewRoot{View: w.v}, "RootDirectory", p.RootDirectory.From, ExitNamespace)
 	case w.v.Chrooted && w.canMount():
-		name, from := asksView(p)
+		name, from := asksView(p, w.given)
 		w.add(StageMounts, ns.NewRoot{View: w.v}, name, from, ExitNamespace)
 	}
 }

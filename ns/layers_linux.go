@@ -30,14 +30,17 @@ func (s MountLayer) Verify() error {
 	if st.id == 0 {
 		return nil
 	}
-	return s.View.topmost(st.real, st.id)
+	if err := s.View.topmost(st.real, st.id); err != nil || s.Layer.Kind != LayerSecrets {
+		return err
+	}
+	return s.View.checkSecrets(s.Layer)
 }
 
 // mountLayers mounts one after the other, parents first.
 func (v *View) mountLayers() {
 	pending := make([]*Layer, 0, len(v.Layers))
 	for _, l := range v.Layers {
-		if l.state.skip {
+		if l.state.skip || l.late() {
 			continue
 		}
 		var err error
@@ -72,6 +75,18 @@ func (v *View) mountLayers() {
 			err = errors.New(other.Path + " and " + l.Path + " lead to the same place, " + real)
 		}
 		l.state.err = err
+	}
+	for _, l := range v.Layers {
+		switch l.Kind {
+		case LayerLines:
+			l.state.err = v.addLines(l)
+		case LayerLink:
+			l.state.err = v.makeLink(l)
+		case LayerBooted:
+			if l.state.err == nil && l.state.id != 0 {
+				l.state.err = errors.Join(v.setAttr(l.state.tree, ReadOnly, false), closeFD(l.state.tree))
+			}
+		}
 	}
 }
 
@@ -126,13 +141,19 @@ func (v *View) mountLayer(l *Layer) error {
 		}
 	}
 	tree := st.tree
-	switch l.Kind {
-	case LayerBind:
+	shared := l.Kind == LayerTmpfs && l.From > 0
+	switch {
+	case l.Kind == LayerBind:
 		if l.Attr != 0 {
 			err = v.setAttr(tree, l.Attr, true)
 		}
-	case LayerDev:
+	case shared:
+	case l.Kind == LayerDev:
 		tree, err = v.makeDevices(l)
+	case l.Kind == LayerSecrets:
+		tree, err = v.makeSecrets(l)
+	case l.Kind == LayerBooted:
+		return v.mountBooted(l, at)
 	default:
 		tree, err = newFS(l.Kind.fs(), l.Data, l.Attr)
 		if v.UserNS && errors.Is(err, unix.EPERM) && (l.Kind == LayerProc || l.Kind == LayerSys) {
@@ -140,7 +161,7 @@ func (v *View) mountLayer(l *Layer) error {
 			tree, err = newFS(l.Kind.fs(), l.Data, l.Attr|ReadOnly)
 		}
 	}
-	if err == nil && (l.Kind == LayerTmpfs || l.Kind == LayerDev) {
+	if err == nil && (l.Kind == LayerTmpfs && !shared || l.Kind == LayerDev) {
 		err = checkTmpfs(tree, l.Data)
 	}
 	if err != nil {

@@ -43,10 +43,11 @@ func (s *Unshare) String() string { return s.Kind.long() + " namespace" }
 // Mechanism is the call as strace shows it.
 func (s *Unshare) Mechanism() string { return "unshare(" + s.Kind.flag() + ")" }
 
-// Join moves the process into the namespace at a path of the host.
+// Join moves the process into the namespace at a path of the host, or into an open one.
 type Join struct {
 	Kind Kinds
 	Path string
+	Open int // a descriptor of it, in place of Path; 0 for none
 
 	fd   int
 	want string // "net:[4026532177]"
@@ -55,10 +56,20 @@ type Join struct {
 // Want is the name of the namespace, "user:[4026531837]", once Prepare has opened it.
 func (s *Join) Want() string { return s.want }
 
-func (s *Join) String() string { return s.Kind.long() + " namespace of " + s.Path }
+func (s *Join) String() string {
+	if s.Open > 0 {
+		return s.Kind.long() + " namespace of the service"
+	}
+	return s.Kind.long() + " namespace of " + s.Path
+}
 
 // Mechanism is the call as strace shows it.
-func (s *Join) Mechanism() string { return "setns(\"" + s.Path + "\", " + s.Kind.flag() + ")" }
+func (s *Join) Mechanism() string {
+	if s.Open > 0 {
+		return "setns(" + strconv.Itoa(s.Open) + ", " + s.Kind.flag() + ")"
+	}
+	return "setns(\"" + s.Path + "\", " + s.Kind.flag() + ")"
+}
 
 // LoopbackUp turns the loopback interface of a new network namespace on.
 type LoopbackUp struct{}

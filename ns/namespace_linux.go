@@ -57,25 +57,39 @@ func (s *Join) Prepare(self int) error {
 	if self < 0 {
 		return errNoProc
 	}
-	fd, err := unix.Open(s.Path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if err != nil {
+	name := s.Path
+	var err error
+	if s.Open > 0 {
+		name = "descriptor " + strconv.Itoa(s.Open)
+		if s.fd, err = unix.FcntlInt(uintptr(s.Open), unix.F_DUPFD_CLOEXEC, 3); err != nil {
+			return errors.New(name + ": fcntl(F_DUPFD_CLOEXEC): " + err.Error())
+		}
+	} else if s.fd, err = unix.Open(s.Path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0); err != nil {
 		return &os.PathError{Op: "open", Path: s.Path, Err: err}
 	}
-	s.fd = fd
+	ino, err := namespaceOf(s.fd, s.Kind, name)
+	s.want = s.Kind.Name() + ":[" + strconv.FormatUint(ino, 10) + "]"
+	return err
+}
+
+// namespaceOf is the inode of an open namespace, which must be of that kind.
+func namespaceOf(fd int, k Kinds, name string) (uint64, error) {
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(fd, &fs); err != nil {
-		return os.NewSyscallError("fstatfs", err)
+		return 0, os.NewSyscallError("fstatfs", err)
 	}
 	kind, _, e := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), nsGetNSType, 0)
-	if fs.Type != unix.NSFS_MAGIC || e != 0 || Kinds(kind) != s.Kind {
-		return errors.New(s.Path + " is no " + s.Kind.long() + " namespace")
+	if fs.Type != unix.NSFS_MAGIC || e != 0 || Kinds(kind) != k {
+		return 0, errors.New(name + " is no " + k.long() + " namespace")
 	}
-	var st unix.Stat_t
+	st := unix.Stat_t{}
 	if err := unix.Fstat(fd, &st); err != nil {
-		return os.NewSyscallError("fstat", err)
+		return 0, os.NewSyscallError("fstat", err)
 	}
-	s.want = s.Kind.Name() + ":[" + strconv.FormatUint(st.Ino, 10) + "]"
-	return nil
+	if st.Ino == 0 {
+		return 0, errors.New("fstat: answered without an answer")
+	}
+	return st.Ino, nil
 }
 
 // Apply joins, and reads back which namespace it is.

@@ -329,6 +329,12 @@ func (v *View) hider(mode uint32) (int, error) {
 	if a.mode != hiders[name] {
 		return -1, errors.New("mknodat: read back another node for " + name)
 	}
+	tree, err := v.cloneStaged(fd)
+	return tree, errors.Join(err, closeFD(fd))
+}
+
+// cloneStaged copies a node of the stage.
+func (v *View) cloneStaged(fd int) (int, error) {
 	tree, err := cloneTree(fd, false)
 	if errors.Is(err, unix.EINVAL) && !v.state.staged {
 		// Before Linux 6.15 only what is mounted somewhere can be copied: on top of the
@@ -338,7 +344,7 @@ func (v *View) hider(mode uint32) (int, error) {
 			tree, err = cloneTree(fd, false)
 		}
 	}
-	return tree, errors.Join(err, closeFD(fd))
+	return tree, err
 }
 
 // hiders are the nodes that hide others, by name, with their modes: nobody may.
@@ -352,6 +358,11 @@ func (v *View) makeStage() error {
 		return nil
 	}
 	data := []string{"mode=0700", "size=1m", "nr_inodes=20k"}
+	for _, l := range v.Layers {
+		if l.Kind == LayerLines {
+			data[1] = "size=16m"
+		}
+	}
 	tree, err := newFS("tmpfs", data, NoSUID|NoDev|NoExec)
 	if err != nil {
 		return err

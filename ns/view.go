@@ -1,6 +1,7 @@
 package ns
 
 import (
+	"strconv"
 	"strings"
 )
 
@@ -43,14 +44,18 @@ type LayerKind uint8
 
 // The kinds of layers.
 const (
-	LayerBind   LayerKind = iota // a file or a tree of the host
-	LayerTmpfs                   // an empty file system in memory
-	LayerDev                     // a small /dev: tmpfs with pseudo devices
-	LayerProc                    // a procfs
-	LayerSys                     // a sysfs, of the own network namespace
-	LayerCgroup                  // a cgroup2, with the own cgroup as its root
-	LayerBPF                     // a bpffs
-	LayerMqueue                  // the message queues of the own IPC namespace
+	LayerBind    LayerKind = iota // a file or a tree of the host
+	LayerTmpfs                    // an empty file system in memory
+	LayerDev                      // a small /dev: tmpfs with pseudo devices
+	LayerProc                     // a procfs
+	LayerSys                      // a sysfs, of the own network namespace
+	LayerCgroup                   // a cgroup2, with the own cgroup as its root
+	LayerBPF                      // a bpffs
+	LayerMqueue                   // the message queues of the own IPC namespace
+	LayerLines                    // a file of the view with lines behind those it has: Text
+	LayerBooted                   // a directory of the view as it is, and "system" in it, an empty one
+	LayerSecrets                  // files for one user, in memory that is not swapped
+	LayerLink                     // a symbolic link that leads to Text; it mounts nothing
 )
 
 // Layer is one thing to mount.
@@ -65,9 +70,28 @@ type Layer struct {
 	Bare     bool   // LayerDev: only the devices, without what the host has below its /dev
 	Attr     Attr
 	Data     []string // options of the file system
+	From     int      // LayerTmpfs: the file system that SharedTmp has made; 0 for a new one
+	Text     string   // LayerLines, LayerLink
+	Secrets  *Secrets // LayerSecrets
 
 	state layerState
 }
+
+// Secrets are files in a directory of their own, which one user can read and nobody else.
+type Secrets struct {
+	Name  string // of the directory
+	UID   uint32
+	Files []Secret
+}
+
+// Secret is one of them.
+type Secret struct {
+	Name string
+	Data []byte
+}
+
+// late tells whether the layer changes what others show, and so comes after them.
+func (l *Layer) late() bool { return l.Kind == LayerLines || l.Kind == LayerLink }
 
 // Access is what a rule says of writing, or of any use.
 type Access uint8
@@ -133,6 +157,18 @@ func (s MountLayer) String() string {
 		}
 	case LayerTmpfs:
 		t = "tmpfs on " + l.Path
+		if l.From > 0 {
+			t = "the service's tmpfs on " + l.Path
+		}
+	case LayerLines:
+		line, _, _ := strings.Cut(l.Text, ":")
+		return l.Path + " with a line for " + line
+	case LayerBooted:
+		return "an empty " + l.Path + "/system"
+	case LayerSecrets:
+		t = strconv.Itoa(len(l.Secrets.Files)) + " files in unswappable memory in " + l.Path + "/" + l.Secrets.Name
+	case LayerLink:
+		return "link " + l.Path + " to " + l.Text
 	case LayerDev:
 		t = "a small " + l.Path + ": null zero full random urandom tty"
 		switch {
@@ -187,12 +223,20 @@ func (s MountLayer) Mechanism() string {
 		return "open_tree(\"" + l.Source + "\", OPEN_TREE_CLONE), move_mount(\"" + l.Path + "\")"
 	case LayerDev:
 		return "fsopen(\"tmpfs\"), mknodat, move_mount(\"" + l.Path + "\")"
+	case LayerLines:
+		return "fsopen(\"tmpfs\"), open_tree(OPEN_TREE_CLONE), move_mount(\"" + l.Path + "\")"
+	case LayerLink:
+		return "symlinkat(\"" + l.Text + "\", \"" + l.Path + "\")"
+	case LayerTmpfs:
+		if l.From > 0 {
+			return "setns(" + strconv.Itoa(l.From) + ", CLONE_NEWNS), open_tree(OPEN_TREE_CLONE), move_mount(\"" + l.Path + "\")"
+		}
 	}
 	return "fsopen(\"" + l.Kind.fs() + "\"), fsmount, move_mount(\"" + l.Path + "\")"
 }
 
 func (k LayerKind) fs() string {
-	return [...]string{"", "tmpfs", "tmpfs", "proc", "sysfs", "cgroup2", "bpf", "mqueue"}[k]
+	return [...]string{"", "tmpfs", "tmpfs", "proc", "sysfs", "cgroup2", "bpf", "mqueue", "", "tmpfs", "tmpfs", ""}[k]
 }
 
 // Protect puts one rule into force.

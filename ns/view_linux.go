@@ -180,6 +180,12 @@ func (v *View) copySources(l *Layer) error {
 		return v.carryBelow("/sys")
 	case LayerDev:
 		return v.copyDevices(l)
+	case LayerTmpfs:
+		if l.From > 0 {
+			var err error
+			st.tree, err = v.cloneShared(l.From)
+			return err
+		}
 	}
 	return nil
 }

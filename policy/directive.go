@@ -67,6 +67,12 @@ type Directive struct {
 	Why     string // why it is not applied; empty for Applied
 	Value   *Value // parser and field; nil unless Applied
 
+	// Specifiers says how specifiers are resolved where it stands in a unit.
+	Specifiers Specifiers
+	// Parent is what a parent process has to stay for, as a reason; empty where it never
+	// has to. Whether it does depends on the value: Policy.NeedsParent.
+	Parent string
+
 	// NoOption marks a directive which has no option of its own.
 	NoOption bool
 	// OptionAliases are further options that mean the same: "no-new-privs".

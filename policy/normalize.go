@@ -26,6 +26,11 @@ func (p *Policy) Normalize(root bool) []Implied {
 		p.RootDirectory = p.Chroot
 		add("RootDirectory", p.Chroot.V, "--chroot", p.Chroot.From)
 	}
+	p.normalizeDynamic(add)
+	if s := &p.Service; (!s.NotifyAccess.Set || s.NotifyAccess.V == "none") && (s.Type.V == "notify" || s.Type.V == "notify-reload") {
+		s.NotifyAccess = Opt[string]{V: "main", Set: true, From: s.Type.From}
+		add("NotifyAccess", "main", "Type="+s.Type.V, s.Type.From)
+	}
 	p.normalizeRoot(add)
 	fromCaps := p.Caps.Set && !p.AmbientCapabilities.Set
 	if p.Caps.Set {
@@ -37,9 +42,15 @@ func (p *Policy) Normalize(root bool) []Implied {
 		p.PrivateUsers = Opt[string]{V: "self", Set: true, From: p.DelegateNamespaces.From}
 		add("PrivateUsers", "self", "DelegateNamespaces=", p.DelegateNamespaces.From)
 	}
-	if p.User.Set && !p.SetLoginEnvironment.Set {
-		p.SetLoginEnvironment = Opt[bool]{V: true, Set: true, From: p.User.From}
-		add("SetLoginEnvironment", "yes", "User=", p.User.From)
+	if !p.SetLoginEnvironment.Set {
+		because, from := "User=", p.User.From
+		if !p.User.Set {
+			because, from = "DynamicUser=", p.DynamicUser.From
+		}
+		if p.User.Set || p.DynamicUser.V {
+			p.SetLoginEnvironment = Opt[bool]{V: true, Set: true, From: from}
+			add("SetLoginEnvironment", "yes", because, from)
+		}
 	}
 	if rtprio := &p.Limits[limitRTPRIO]; p.RestrictRealtime.V && !rtprio.Set {
 		*rtprio = Opt[process.Limit]{Set: true, From: p.RestrictRealtime.From}
@@ -50,6 +61,38 @@ func (p *Policy) Normalize(root bool) []Implied {
 
 // limitRTPRIO is RLIMIT_RTPRIO of asm-generic/resource.h.
 const limitRTPRIO = 14
+
+// normalizeDynamic is what DynamicUser= implies, systemd.exec(5): the user must not leave
+// anything behind which another one with the same number could take. What was written
+// and is weaker does not hold.
+func (p *Policy) normalizeDynamic(add func(name, value, because string, from Origin)) {
+	if !p.DynamicUser.V {
+		return
+	}
+	from := p.DynamicUser.From
+	imply := func(o *Opt[string], name, v string, weak bool) {
+		if weak {
+			*o = Opt[string]{V: v, Set: true, From: from}
+			add(name, v, "DynamicUser=", from)
+		}
+	}
+	imply(&p.PrivateTmp, "PrivateTmp", "disconnected", !p.PrivateTmp.Set || p.PrivateTmp.V == "no")
+	imply(&p.ProtectSystem, "ProtectSystem", "strict", p.ProtectSystem.V != "strict")
+	imply(&p.ProtectHome, "ProtectHome", "read-only", !p.ProtectHome.Set || p.ProtectHome.V == "no")
+	for _, b := range [...]struct {
+		o    *Opt[bool]
+		name string
+	}{
+		{&p.RemoveIPC, "RemoveIPC"},
+		{&p.NoNewPrivileges, "NoNewPrivileges"},
+		{&p.RestrictSUIDSGID, "RestrictSUIDSGID"},
+	} {
+		if !b.o.V {
+			*b.o = Opt[bool]{V: true, Set: true, From: from}
+			add(b.name, "yes", "DynamicUser=", from)
+		}
+	}
+}
 
 // normalizeRoot decides what is mounted inside of a new root. In the plain ones of
 // --chroot and --minimal-root that is nothing. Everywhere else MountAPIVFS= is yes,

@@ -25,11 +25,17 @@ import (
 type Origin struct {
 	File string // "named.service", or the option as it was typed: "--user", "-p"
 	Line int    // the line in File, from 1; 0 for the command line
+	// Default marks what nobody wrote: systemd's default for the service of a unit. What
+	// cannot be had of it is noted, not refused.
+	Default bool
 }
 
 // String is "named.service:14" for a line, "--user" for an option, and empty
 // for the zero Origin.
 func (o Origin) String() string {
+	if o.Default {
+		return "default"
+	}
 	if o.Line > 0 {
 		return o.File + ":" + strconv.Itoa(o.Line)
 	}
@@ -39,7 +45,7 @@ func (o Origin) String() string {
 // CommandLine tells whether the value was written on the command line. There
 // an empty value is refused where nothing was set before (DESIGN: an unset
 // shell variable must not mean root, or unfiltered).
-func (o Origin) CommandLine() bool { return o.Line == 0 }
+func (o Origin) CommandLine() bool { return o.Line == 0 && !o.Default }
 
 // Opt is one setting: its value, whether anybody set it, and where. The zero
 // Opt is unset, so that a zero value (uid 0, "no") is never confused with none.
@@ -76,6 +82,17 @@ func (l *List[T]) add(values []T, from Origin) {
 		l.Items = append(l.Items, Item[T]{V: v, From: from})
 	}
 	l.From = from
+}
+
+// keep drops the items that do not hold, and with them what the list was reset by.
+func (l *List[T]) keep(holds func(v *T) bool) {
+	old := l.Items
+	*l = List[T]{}
+	for i := range old {
+		if holds(&old[i].V) {
+			l.add([]T{old[i].V}, old[i].From)
+		}
+	}
 }
 
 // IsSet tells whether the list was assigned at all, be it the empty list.
@@ -245,6 +262,18 @@ type Policy struct {
 	DelegateSubgroup Opt[string]
 	KillMode         Opt[string] // control-group, mixed, process, none
 
+	// The service: its life, and what is made for it.
+	Service       Service
+	Directories   [DirectoryKinds]List[Directory]
+	DirectoryMode [DirectoryKinds]Opt[uint32]
+	// RuntimeDirectoryPreserve=: no, yes, restart.
+	RuntimeDirectoryPreserve Opt[string]
+	DynamicUser              Opt[bool]
+	RemoveIPC                Opt[bool]
+	Credentials              List[Credential]
+	Conditions               List[Condition]
+	Socket                   Socket
+
 	// hardrun's own.
 	KeepFD  List[int]
 	KeepTTY Opt[bool]
@@ -254,6 +283,15 @@ type Policy struct {
 	Strict  Opt[bool]
 	Unknown Opt[string] // refuse, warn
 	Log     Opt[string] // stderr, syslog, both
+	// What is read, and what is done with it.
+	Unit       Opt[string]  // --unit: a name, or a file
+	UnitPath   List[string] // directories
+	DropIn     List[string] // files, and @PROFILE
+	SocketUnit List[string] // --socket: names and files, "yes" for that of the unit
+	Do         Opt[string]  // reload, stop
+	PID        Opt[int]     // the main process, for --do
+	ReadyFD    Opt[int]
+	SkipStatus Opt[int] // 0…255
 
 	// Noted are assignments of directives which belong to a service manager:
 	// known, listed by plan, and no error (Restart=, After=, WantedBy= …).
@@ -262,6 +300,10 @@ type Policy struct {
 	// applied, or cannot exist here. A launch refuses while there is one that
 	// is not waived.
 	NotApplied []Assignment
+
+	// Expand resolves the specifiers of a unit in a text, systemd.unit(5); nil on the command
+	// line, where "%" is a per cent sign.
+	Expand func(text string) (string, error)
 
 	// ambientCut remembers that a "~" line took capabilities away from
 	// AmbientCapabilities=, so that a further one is not taken for the first.

@@ -184,7 +184,7 @@ func TestCopiesAreApart(t *testing.T) {
 	for i, name := range []string{"A", "B", "C"} {
 		mustSet(t, &p, "PassEnvironment", name, line(i+1))
 		mustSet(t, &p, "BindPaths", "/"+name, line(i+1))
-		mustSet(t, &p, "LoadCredential", name, line(i+1))
+		mustSet(t, &p, "UtmpIdentifier", name, line(i+1))
 		mustSet(t, &p, "SystemCallFilter", name, line(i+1))
 		mustSet(t, &p, "After", name, line(i+1))
 	}
@@ -195,7 +195,7 @@ func TestCopiesAreApart(t *testing.T) {
 	}{{&copied, "X"}, {&p, "Y"}} {
 		mustSet(t, to.p, "PassEnvironment", to.name, line(4))
 		mustSet(t, to.p, "BindPaths", "/"+to.name, line(4))
-		mustSet(t, to.p, "LoadCredential", to.name, line(4))
+		mustSet(t, to.p, "UtmpIdentifier", to.name, line(4))
 		mustSet(t, to.p, "SystemCallFilter", to.name, line(4))
 		mustSet(t, to.p, "After", to.name, line(4))
 	}
@@ -271,7 +271,7 @@ func TestEmptyValues(t *testing.T) {
 		{"unit: User= resets", []assign{{"User", "www", line(1)}}, assign{"User", "", line(2)}, true},
 		{"unit: blanks are empty", []assign{{"User", "www", line(1)}}, assign{"User", " \t", line(2)}, true},
 		{"unit: manager's", nil, assign{"After", "", line(1)}, true},
-		{"unit: not applied", nil, assign{"LoadCredential", "", line(1)}, true},
+		{"unit: not applied", nil, assign{"UtmpIdentifier", "", line(1)}, true},
 		{"unit: a filter", nil, assign{"SystemCallFilter", "", line(1)}, true},
 		{"option: nothing to reset", nil, assign{"NoNewPrivileges", "", cmd}, false},
 		{"option: nothing to reset in a list", nil, assign{"Environment", "", cmd}, false},
@@ -349,11 +349,11 @@ func TestNeutralValues(t *testing.T) {
 		name, value string
 		neutral     bool
 	}{
-		{"DynamicUser", "FALSE", true},
-		{"DynamicUser", "0", true},
-		{"DynamicUser", "off", true},
-		{"DynamicUser", "yes", false},
-		{"DynamicUser", "maybe", false},
+		{"RootEphemeral", "FALSE", true},
+		{"RootEphemeral", "0", true},
+		{"RootEphemeral", "off", true},
+		{"RootEphemeral", "yes", false},
+		{"RootEphemeral", "maybe", false},
 		{"StartupMemoryMax", "infinity", true},
 		{"StartupMemoryMax", "0", false},
 		{"DefaultMemoryMin", "0", true},
@@ -366,18 +366,16 @@ func TestNeutralValues(t *testing.T) {
 		{"IOPressureThresholdSec", "1s", false},
 		{"StateDirectoryQuota", "off", true},
 		{"StateDirectoryQuota", "1G", false},
-		{"Type", "simple", true},
-		{"Type", "notify", false},
-		{"DynamicUser", "no", true},
-		{"RuntimeMaxSec", "infinity", true},
-		{"RuntimeDirectoryMode", "0755", true},
-		{"RuntimeDirectoryMode", "0700", false},
+		{"UtmpMode", "init", true},
+		{"UtmpMode", "login", false},
+		{"Accept", "off", true},
+		{"Accept", "yes", false},
 		{"PAMName", "no", false},
 		{"MountImages", "no", false},
 	} {
 		var p Policy
 		mustSet(t, &p, c.name, "before", line(1))
-		mustSet(t, &p, "LoadCredential", "a:/b", line(2))
+		mustSet(t, &p, "UtmpIdentifier", "a", line(2))
 		mustSet(t, &p, c.name, c.value, line(3))
 		want := 3
 		if c.neutral {
@@ -463,7 +461,6 @@ func TestRefusedValues(t *testing.T) {
 		{"X-Hardrun-AllowLandlock", "ReadOnlyPaths,"},
 		{"X-Hardrun-AllowLandlock", "PrivateTmp"},
 		{"X-Hardrun-AllowLandlock", "all"},
-		{"X-Hardrun-Parent", "always"},
 		{"X-Hardrun-Parent", "Auto"},
 		{"X-Hardrun-Unknown", "ignore"},
 		{"X-Hardrun-Log", "none"},
@@ -548,7 +545,13 @@ func TestErrors(t *testing.T) {
 		{"X-Hardrun-Log", "sysolg", line(4), `named.service:4: X-Hardrun-Log=: unknown value "sysolg"`, "did you mean syslog?"},
 		{"X-Hardrun-Waive", "PrivateNetwrok", option("--waive"), `--waive: "PrivateNetwrok" is no directive`, "did you mean PrivateNetwork?"},
 		{"X-Hardrun-Waive", "User", option("--waive"), `--waive: "User" cannot be waived`, ""},
-		{"X-Hardrun-Parent", "always", Origin{}, "X-Hardrun-Parent=: always is not yet applied: there is no parent that could stay", ""},
+		{"X-Hardrun-Parent", "alway", Origin{}, `X-Hardrun-Parent=: unknown value "alway"`, "did you mean always?"},
+		{"X-Hardrun-DropIn", "x.conf", line(7), "named.service:7: X-Hardrun-DropIn=: is an option of the command line, and no line of a unit", ""},
+		{"X-Hardrun-Listen", "tcpp:53", option("--listen"), `--listen: unknown kind of socket "tcpp"`, "did you mean tcp?"},
+		{"Type", "notfy", line(5), `named.service:5: Type=: unknown value "notfy"`, "did you mean notify?"},
+		{"KillSignal", "SIGTERN", line(5), `named.service:5: KillSignal=: unknown signal "SIGTERN"`, "did you mean SIGTERM?"},
+		{"ExecStart", "bin/named", line(5), `named.service:5: ExecStart=: neither an absolute path nor a name without a slash: "bin/named"`, ""},
+		{"RuntimeDirectory", "../etc", line(5), `named.service:5: RuntimeDirectory=: ".." in the path "../etc"`, ""},
 		{"PrivateUsers", "managed", Origin{File: "@web"}, "@web: PrivateUsers=: managed needs systemd-nsresourced, which hands out ranges of users", ""},
 		{"ProtectSystem", "stric", line(5), `named.service:5: ProtectSystem=: unknown value "stric"`, "did you mean strict?"},
 		{"ProtectHome", "ye", line(5), `named.service:5: ProtectHome=: unknown value "ye"`, "did you mean yes?"},
@@ -582,13 +585,15 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// sample has a few assignments to every applied directive, and what Settings
-// writes for each.
-var sample = []struct {
+type sampleRow struct {
 	name   string
 	values []string
 	want   []string
-}{
+}
+
+// sample has a few assignments to every applied directive, and what Settings
+// writes for each.
+var sample = []sampleRow{
 	{"User", []string{"root", "www"}, []string{"www"}},
 	{"Group", []string{"www"}, []string{"www"}},
 	{"SupplementaryGroups", []string{"a b", "c"}, []string{"a", "b", "c"}},
@@ -731,6 +736,100 @@ var sample = []struct {
 	{"Delegate", []string{"cpu  memory", "pids cpu"}, []string{"cpu memory pids"}},
 	{"DelegateSubgroup", []string{"main"}, []string{"main"}},
 	{"KillMode", []string{"mixed"}, []string{"mixed"}},
+	{"DynamicUser", []string{"yes"}, []string{"yes"}},
+	{"RemoveIPC", []string{"no"}, []string{"no"}},
+	{"Type", []string{"simple", "notify-reload"}, []string{"notify-reload"}},
+	{"RemainAfterExit", []string{"yes"}, []string{"yes"}},
+	{"PIDFile", []string{"named//named.pid"}, []string{"/run/named/named.pid"}},
+	{"NotifyAccess", []string{"all"}, []string{"all"}},
+	{"ExecCondition", []string{"/bin/test -e /etc/x"}, []string{"/bin/test -e /etc/x"}},
+	{"ExecStartPre", []string{"-+/bin/a 'b c' ; true"}, []string{`-+/bin/a "b c"`, "true"}},
+	{"ExecStart", []string{"@/usr//bin/x y z", `:/bin/e $A "" \; \-`}, []string{"@/usr/bin/x y z", `:/bin/e $A "" \; "\\-"`}},
+	{"ExecStartPost", []string{"|a b", "@|c"}, []string{"|a b", "@|c"}},
+	{"ExecReload", []string{"/bin/kill -HUP $MAINPID"}, []string{"/bin/kill -HUP $MAINPID"}},
+	{"ExecReloadPost", []string{"true"}, []string{"true"}},
+	{"ExecStop", []string{"!/bin/a", "!!/bin/b"}, []string{"!/bin/a", "/bin/b"}},
+	{"ExecStopPost", []string{"/bin//a/./b"}, []string{"/bin//a/./b"}},
+	{"TimeoutStartSec", []string{"5min 20s"}, []string{"320s"}},
+	{"TimeoutStopSec", []string{"0"}, []string{"infinity"}},
+	{"TimeoutAbortSec", []string{"10"}, []string{"10s"}},
+	{"TimeoutSec", nil, nil},
+	{"TimeoutStartFailureMode", []string{"abort"}, []string{"abort"}},
+	{"TimeoutStopFailureMode", []string{"kill"}, []string{"kill"}},
+	{"RuntimeMaxSec", []string{"1d"}, []string{"24h"}},
+	{"RuntimeRandomizedExtraSec", []string{"90"}, []string{"90s"}},
+	{"SuccessExitStatus", []string{"TEMPFAIL 250 SIGKILL", "1 RTMIN+1"}, []string{"1 75 250 SIGKILL SIGRTMIN+1"}},
+	{"RootDirectoryStartOnly", []string{"yes"}, []string{"yes"}},
+	{"PermissionsStartOnly", []string{"yes"}, []string{"yes"}},
+	{"NonBlocking", []string{"yes"}, []string{"yes"}},
+	{"OpenFile", []string{`/a\:c/b d`, "/d:e:read-only,graceful"}, []string{`/a\:c/b\x20d:b\x20d`, "/d:e:read-only,graceful"}},
+	{"ReloadSignal", []string{"USR1"}, []string{"SIGUSR1"}},
+	{"KillSignal", []string{"3"}, []string{"SIGQUIT"}},
+	{"FinalKillSignal", []string{"SIGRTMAX-2"}, []string{"SIGRTMIN+28"}},
+	{"WatchdogSignal", []string{"SIGQUIT"}, []string{"SIGQUIT"}},
+	{"SendSIGHUP", []string{"yes"}, []string{"yes"}},
+	{"SendSIGKILL", []string{"no"}, []string{"no"}},
+	{"RuntimeDirectory", []string{"./a///./b/. c:d", `c:e "x y::ro"`}, []string{"a/b", "c:d c:e", `"x y"::ro`}},
+	{"StateDirectory", []string{`d\:ef`}, []string{`d\:ef`}},
+	{"CacheDirectory", []string{"a:b:ro"}, []string{"a:b:ro"}},
+	{"LogsDirectory", []string{"a", "b a"}, []string{"b", "a"}},
+	{"ConfigurationDirectory", []string{"foo::ro"}, []string{"foo::ro"}},
+	{"RuntimeDirectoryMode", []string{"750"}, []string{"0750"}},
+	{"StateDirectoryMode", []string{"02750"}, []string{"2750"}},
+	{"CacheDirectoryMode", []string{"0700"}, []string{"0700"}},
+	{"LogsDirectoryMode", []string{"0755"}, []string{"0755"}},
+	{"ConfigurationDirectoryMode", []string{"0500"}, []string{"0500"}},
+	{"RuntimeDirectoryPreserve", []string{"restart", "on"}, []string{"yes"}},
+	{"ImportCredential", []string{"a.*:b.", "*"}, []string{"a.*:b.", "*"}},
+	{"LoadCredential", []string{"a", "b:c", "d:/e//f"}, []string{"a", "b:c", "d:/e/f"}},
+	{"SetCredential", []string{`a:x\n\x00:y `}, []string{`a:x\x0a\x00:y\x20`}},
+	{"X-Hardrun-Listen", []string{"tcp:[::]:53,name=dns", "unix:/run/x,mode=0660,user=U,group=G,name=N"}, []string{"tcp:[::]:53,name=dns", "unix:/run/x,name=N,mode=0660,user=U,group=G"}},
+	{"ListenDatagram", []string{"127.0.0.1:53", "/run//y"}, []string{"127.0.0.1:53", "/run/y"}},
+	{"ListenFIFO", []string{"/run/fifo"}, []string{"/run/fifo"}},
+	{"ListenMessageQueue", []string{"/queue"}, []string{"/queue"}},
+	{"ListenNetlink", []string{"kobject-uevent  1"}, []string{"kobject-uevent 1"}},
+	{"ListenSequentialPacket", []string{"@abstract"}, []string{"@abstract"}},
+	{"ListenSpecial", []string{"/dev/log"}, []string{"/dev/log"}},
+	{"ListenStream", []string{"53", "[fe80::1]:53%eth0", "vsock::53"}, []string{"53", "[fe80::1]:53%eth0", "vsock::53"}},
+	{"SocketProtocol", []string{"mptcp"}, []string{"mptcp"}},
+	{"BindIPv6Only", []string{"yes"}, []string{"ipv6-only"}},
+	{"Backlog", []string{"4294967295"}, []string{"4294967295"}},
+	{"BindToDevice", []string{"eth0"}, []string{"eth0"}},
+	{"SocketUser", []string{"www"}, []string{"www"}},
+	{"SocketGroup", []string{"33"}, []string{"33"}},
+	{"SocketMode", []string{"660"}, []string{"0660"}},
+	{"DirectoryMode", []string{"0750"}, []string{"0750"}},
+	{"Writable", []string{"yes"}, []string{"yes"}},
+	{"KeepAlive", []string{"yes"}, []string{"yes"}},
+	{"KeepAliveTimeSec", []string{"2h"}, []string{"2h"}},
+	{"KeepAliveIntervalSec", []string{"75"}, []string{"75s"}},
+	{"KeepAliveProbes", []string{"9"}, []string{"9"}},
+	{"NoDelay", []string{"yes"}, []string{"yes"}},
+	{"Priority", []string{"6"}, []string{"6"}},
+	{"DeferAcceptSec", []string{"3s"}, []string{"3s"}},
+	{"ReceiveBuffer", []string{"256K"}, []string{"262144"}},
+	{"SendBuffer", []string{"1M"}, []string{"1048576"}},
+	{"IPTOS", []string{"low-delay"}, []string{"16"}},
+	{"IPTTL", []string{"64"}, []string{"64"}},
+	{"Mark", []string{"4294967295"}, []string{"4294967295"}},
+	{"ReusePort", []string{"yes"}, []string{"yes"}},
+	{"PipeSize", []string{"64K"}, []string{"65536"}},
+	{"MessageQueueMaxMessages", []string{"10"}, []string{"10"}},
+	{"MessageQueueMessageSize", []string{"8192"}, []string{"8192"}},
+	{"FreeBind", []string{"yes"}, []string{"yes"}},
+	{"Transparent", []string{"yes"}, []string{"yes"}},
+	{"Broadcast", []string{"yes"}, []string{"yes"}},
+	{"PassCredentials", []string{"yes"}, []string{"yes"}},
+	{"PassPIDFD", []string{"yes"}, []string{"yes"}},
+	{"PassSecurity", []string{"yes"}, []string{"yes"}},
+	{"PassPacketInfo", []string{"yes"}, []string{"yes"}},
+	{"AcceptFileDescriptors", []string{"no"}, []string{"no"}},
+	{"Timestamping", []string{"nsec"}, []string{"ns"}},
+	{"TCPCongestion", []string{"bbr"}, []string{"bbr"}},
+	{"RemoveOnStop", []string{"yes"}, []string{"yes"}},
+	{"Symlinks", []string{`/a "/b c"`}, []string{"/a", `"/b c"`}},
+	{"FileDescriptorName", []string{"dns"}, []string{"dns"}},
+	{"Service", []string{"named.service"}, []string{"named.service"}},
 	{"X-Hardrun-CGroup", []string{"/services/named"}, []string{"/services/named"}},
 	{"X-Hardrun-Caps", []string{"~net_raw,kill"}, []string{"~CAP_KILL CAP_NET_RAW"}},
 	{"X-Hardrun-Chroot", []string{"/srv/cage"}, []string{"/srv/cage"}},
@@ -750,6 +849,14 @@ var sample = []struct {
 	{"X-Hardrun-KeepTTY", []string{"yes"}, []string{"yes"}},
 	{"X-Hardrun-Init", []string{"yes"}, []string{"yes"}},
 	{"X-Hardrun-Parent", []string{"never"}, []string{"never"}},
+	{"X-Hardrun-Unit", []string{"a", "./b.service"}, []string{"./b.service"}},
+	{"X-Hardrun-UnitPath", []string{"/a:/b", "/c"}, []string{"/a", "/b", "/c"}},
+	{"X-Hardrun-DropIn", []string{"a.conf", "@web"}, []string{"a.conf", "@web"}},
+	{"X-Hardrun-Socket", []string{"on", "/a/b.socket"}, []string{"yes", "/a/b.socket"}},
+	{"X-Hardrun-Do", []string{"reload"}, []string{"reload"}},
+	{"X-Hardrun-PID", []string{"812"}, []string{"812"}},
+	{"X-Hardrun-ReadyFD", []string{"3"}, []string{"3"}},
+	{"X-Hardrun-SkipStatus", []string{"100"}, []string{"100"}},
 	{"X-Hardrun-Waive", []string{"ProtectHome,Nice"}, []string{"ProtectHome", "Nice"}},
 	{"X-Hardrun-Strict", []string{"yes"}, []string{"yes"}},
 	{"X-Hardrun-Unknown", []string{"warn"}, []string{"warn"}},
@@ -773,16 +880,48 @@ func replay(t *testing.T, settings []Setting) Policy {
 	return p
 }
 
+// samples are sample and one of each kind of condition, in the order of the table.
+func samples() []sampleRow {
+	all := slices.Clone(sample)
+	for _, d := range Directives {
+		f, ok := d.fieldOf().(*conditionField)
+		if !ok {
+			continue
+		}
+		c := sampleRow{d.Name, []string{"|! /a", "/b"}, []string{"|!/a", "/b"}}
+		if (d.Name == "Assert"+f.kind) != f.assert {
+			c.want = nil // the row is of the wrong kind
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func (d *Directive) fieldOf() field {
+	if d.Value == nil {
+		return nil
+	}
+	return d.Value.field
+}
+
+// sampleOrigin is line, or for what no unit can have an option.
+func sampleOrigin(name string, n int) Origin {
+	if _, ok := Lookup(name).fieldOf().(*optionField); ok {
+		return option("--" + Lookup(name).Option)
+	}
+	return line(n)
+}
+
 func TestSettings(t *testing.T) {
 	covered := map[*Directive]bool{}
 	var full Policy
-	for _, c := range sample {
+	for _, c := range samples() {
 		d := Lookup(c.name)
 		covered[d] = true
 		var p Policy
 		for i, v := range c.values {
-			mustSet(t, &p, c.name, v, line(i+1))
-			mustSet(t, &full, c.name, v, line(i+1))
+			mustSet(t, &p, c.name, v, sampleOrigin(c.name, i+1))
+			mustSet(t, &full, c.name, v, sampleOrigin(c.name, i+1))
 		}
 		var got []string
 		for _, s := range p.Settings() {

@@ -7,7 +7,7 @@ import (
 // identityTable is systemd.exec(5): user and group identity, capabilities, security, mandatory access control.
 var identityTable = [...]Directive{
 	{
-		Name: "User", Section: "Service", Man: manExec,
+		Name: "User", Section: "Service", Man: manExec, Specifiers: WholeValue,
 		Option: "user", Short: "u", Arg: "USER[:GROUP[,GROUP...]]",
 		Doc:   "Run the daemon as this user, with the groups that the user database gives it.",
 		Notes: "On the command line USER:GROUP,GROUP names exactly the groups the daemon gets; in a unit a name or a number stands alone. A number without an entry in the user database is taken only as UID:GID. An empty option is refused, as it would mean root.",
@@ -15,14 +15,14 @@ var identityTable = [...]Directive{
 		Value: &Value{NeverEmpty: true, field: userField{}},
 	},
 	{
-		Name: "Group", Section: "Service", Man: manExec,
+		Name: "Group", Section: "Service", Man: manExec, Specifiers: WholeValue,
 		Option: "group", Arg: "GROUP",
 		Doc:   "Run the daemon with this primary group instead of the one of its user.",
 		Class: ClassIdentity,
 		Value: &Value{NeverEmpty: true, field: &groupField{scalar[string]{func(p *Policy) *Opt[string] { return &p.Group }, ParseUserName, itself}}},
 	},
 	{
-		Name: "SupplementaryGroups", Section: "Service", Man: manExec,
+		Name: "SupplementaryGroups", Section: "Service", Man: manExec, Specifiers: InWords,
 		Option: "supplementary-groups", Arg: "GROUP...",
 		Doc:   "Add these groups to those which the group database gives to the user.",
 		Class: ClassIdentity,
@@ -37,10 +37,11 @@ var identityTable = [...]Directive{
 	},
 	{
 		Name: "DynamicUser", Section: "Service", Man: manExec,
-		Option: "dynamic-user", Arg: "BOOL", Default: "no", Neutral: []string{"no"},
+		Option: "dynamic-user", Arg: "BOOL", Default: "no",
 		Doc:   "Make up a user and group for the life of the service.",
 		Notes: "It brings along RemoveIPC=, ProtectSystem=strict, ProtectHome=read-only, PrivateTmp=, NoNewPrivileges= and RestrictSUIDSGID=.",
-		Class: ClassIdentity, Support: NotYet, Why: whyDynamic,
+		Class: ClassIdentity,
+		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.DynamicUser })},
 	},
 	{
 		Name: "PAMName", Section: "Service", Man: manExec,
@@ -87,7 +88,7 @@ var identityTable = [...]Directive{
 		Value: &Value{List: true, Words: []string{"keep-caps", "keep-caps-locked", "no-setuid-fixup", "no-setuid-fixup-locked", "noroot", "noroot-locked", "no-cap-ambient-raise", "no-cap-ambient-raise-locked", "exec-restrict-file", "exec-restrict-file-locked", "exec-deny-interactive", "exec-deny-interactive-locked"}, field: &merged[caps.SecureBits]{func(p *Policy) *Opt[caps.SecureBits] { return &p.SecureBits }, caps.ParseSecureBits, caps.SecureBits.String, uniteBits, true}},
 	},
 	{
-		Name: "SELinuxContext", Section: "Service", Man: manExec,
+		Name: "SELinuxContext", Section: "Service", Man: manExec, Specifiers: WholeValue,
 		Option: "selinux-context", Arg: "[-]CONTEXT",
 		Doc:   "Run the daemon under this SELinux security context.",
 		Notes: "systemd passes over it where SELinux is off; here only the prefix - does that.",
@@ -95,7 +96,7 @@ var identityTable = [...]Directive{
 		Value: &Value{field: &scalar[Tolerant]{func(p *Policy) *Opt[Tolerant] { return &p.SELinuxContext }, ParseTolerantLabel, tolerantText}},
 	},
 	{
-		Name: "AppArmorProfile", Section: "Service", Man: manExec,
+		Name: "AppArmorProfile", Section: "Service", Man: manExec, Specifiers: WholeValue,
 		Option: "apparmor-profile", Arg: "[-]PROFILE",
 		Doc:   "Run the daemon under this AppArmor profile, which must be loaded.",
 		Notes: "systemd passes over it where AppArmor is off; here only the prefix - does that.",
@@ -103,7 +104,7 @@ var identityTable = [...]Directive{
 		Value: &Value{field: &scalar[Tolerant]{func(p *Policy) *Opt[Tolerant] { return &p.AppArmorProfile }, ParseTolerantLabel, tolerantText}},
 	},
 	{
-		Name: "SmackProcessLabel", Section: "Service", Man: manExec,
+		Name: "SmackProcessLabel", Section: "Service", Man: manExec, Specifiers: WholeValue,
 		Option: "smack-process-label", Arg: "[-]LABEL",
 		Doc:   "Run the daemon under this SMACK label.",
 		Notes: "systemd passes over it where SMACK is off; here only the prefix - does that.",

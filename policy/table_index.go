@@ -5,11 +5,13 @@ package policy
 // Directives is the table: every directive once, sorted by Name. It is not to be
 // changed.
 var Directives = []*Directive{
+	&socketTable[16],      // Accept
+	&socketTable[48],      // AcceptFileDescriptors
 	&unitTable[10],        // After
 	&unitTable[45],        // Alias
 	&unitTable[27],        // AllowIsolate
-	&hardrunTable[19],     // AllowLandlock
-	&hardrunTable[30],     // AllowNewCalls
+	&hardrunTable[20],     // AllowLandlock
+	&hardrunTable[31],     // AllowNewCalls
 	&resourceTable[4],     // AllowedCPUs
 	&resourceTable[6],     // AllowedMemoryNodes
 	&unitTable[49],        // Also
@@ -57,18 +59,22 @@ var Directives = []*Directive{
 	&sandboxTable[31],     // BPFDelegateMaps
 	&sandboxTable[32],     // BPFDelegatePrograms
 	&resourceTable[47],    // BPFProgram
+	&socketTable[10],      // Backlog
 	&unitTable[9],         // Before
 	&hardrunTable[2],      // Bind
+	&socketTable[9],       // BindIPv6Only
 	&pathsTable[14],       // BindLogSockets
 	&resourceTable[43],    // BindNetworkInterface
 	&pathsTable[15],       // BindPaths
 	&pathsTable[16],       // BindReadOnlyPaths
+	&socketTable[11],      // BindToDevice
 	&unitTable[5],         // BindsTo
 	&resourceTable[70],    // BlockIOAccounting
 	&resourceTable[73],    // BlockIODeviceWeight
 	&resourceTable[74],    // BlockIOReadBandwidth
 	&resourceTable[71],    // BlockIOWeight
 	&resourceTable[75],    // BlockIOWriteBandwidth
+	&socketTable[43],      // Broadcast
 	&serviceTable[5],      // BusName
 	&serviceTable[53],     // BusPolicy
 	&hardrunTable[10],     // CGroup
@@ -142,14 +148,18 @@ var Directives = []*Directive{
 	&resourceTable[18],    // DefaultMemoryLow
 	&resourceTable[17],    // DefaultMemoryMin
 	&resourceTable[19],    // DefaultStartupMemoryLow
+	&socketTable[27],      // DeferAcceptSec
+	&socketTable[60],      // DeferTrigger
+	&socketTable[61],      // DeferTriggerMaxSec
 	&resourceTable[51],    // Delegate
 	&sandboxTable[28],     // DelegateNamespaces
 	&resourceTable[52],    // DelegateSubgroup
 	&unitTable[0],         // Description
 	&resourceTable[48],    // DeviceAllow
 	&resourceTable[49],    // DevicePolicy
+	&socketTable[15],      // DirectoryMode
 	&resourceTable[53],    // DisableControllers
-	&hardrunTable[22],     // Do
+	&hardrunTable[23],     // Do
 	&unitTable[1],         // Documentation
 	&hardrunTable[15],     // DropIn
 	&identityTable[4],     // DynamicUser
@@ -166,18 +176,22 @@ var Directives = []*Directive{
 	&serviceTable[7],      // ExecStartPre
 	&serviceTable[12],     // ExecStop
 	&serviceTable[13],     // ExecStopPost
+	&socketTable[51],      // ExecStopPre
 	&serviceTable[1],      // ExitType
-	&hardrunTable[29],     // ExplainDenials
+	&hardrunTable[30],     // ExplainDenials
 	&pathsTable[19],       // ExtensionDirectories
 	&pathsTable[11],       // ExtensionImagePolicy
 	&pathsTable[18],       // ExtensionImages
 	&unitTable[31],        // FailureAction
 	&unitTable[33],        // FailureActionExitStatus
+	&socketTable[54],      // FileDescriptorName
 	&serviceTable[37],     // FileDescriptorStoreMax
 	&serviceTable[38],     // FileDescriptorStorePreserve
-	&hardrunTable[31],     // FilterBackend
-	&hardrunTable[27],     // FilterOut
+	&hardrunTable[32],     // FilterBackend
+	&hardrunTable[28],     // FilterOut
 	&serviceTable[51],     // FinalKillSignal
+	&socketTable[18],      // FlushPending
+	&socketTable[41],      // FreeBind
 	&identityTable[1],     // Group
 	&serviceTable[3],      // GuessMainPID
 	&resourceTable[12],    // IOAccounting
@@ -198,6 +212,8 @@ var Directives = []*Directive{
 	&sandboxTable[16],     // IPCNamespacePath
 	&resourceTable[46],    // IPEgressFilterPath
 	&resourceTable[45],    // IPIngressFilterPath
+	&socketTable[30],      // IPTOS
+	&socketTable[31],      // IPTTL
 	&unitTable[23],        // IgnoreOnIsolate
 	&unitTable[43],        // IgnoreOnSnapshot
 	&processTable[22],     // IgnoreSIGPIPE
@@ -209,6 +225,10 @@ var Directives = []*Directive{
 	&unitTable[38],        // JobTimeoutRebootArgument
 	&unitTable[35],        // JobTimeoutSec
 	&unitTable[17],        // JoinsNamespaceOf
+	&socketTable[21],      // KeepAlive
+	&socketTable[23],      // KeepAliveIntervalSec
+	&socketTable[24],      // KeepAliveProbes
+	&socketTable[22],      // KeepAliveTimeSec
 	&hardrunTable[7],      // KeepFD
 	&hardrunTable[8],      // KeepTTY
 	&processTable[18],     // KeyringMode
@@ -231,7 +251,15 @@ var Directives = []*Directive{
 	&processTable[15],     // LimitRTTIME
 	&processTable[11],     // LimitSIGPENDING
 	&processTable[3],      // LimitSTACK
-	&hardrunTable[21],     // Listen
+	&hardrunTable[22],     // Listen
+	&socketTable[1],       // ListenDatagram
+	&socketTable[3],       // ListenFIFO
+	&socketTable[6],       // ListenMessageQueue
+	&socketTable[5],       // ListenNetlink
+	&socketTable[2],       // ListenSequentialPacket
+	&socketTable[4],       // ListenSpecial
+	&socketTable[0],       // ListenStream
+	&socketTable[7],       // ListenUSBFunction
 	&environmentTable[25], // LoadCredential
 	&environmentTable[26], // LoadCredentialEncrypted
 	&sandboxTable[34],     // LockPersonality
@@ -251,6 +279,9 @@ var Directives = []*Directive{
 	&resourceTable[56],    // ManagedOOMMemoryPressureLimit
 	&resourceTable[58],    // ManagedOOMPreference
 	&resourceTable[54],    // ManagedOOMSwap
+	&socketTable[32],      // Mark
+	&socketTable[19],      // MaxConnections
+	&socketTable[20],      // MaxConnectionsPerSource
 	&resourceTable[10],    // MemoryAccounting
 	&sandboxTable[35],     // MemoryDenyWriteExecute
 	&resourceTable[20],    // MemoryHigh
@@ -265,6 +296,8 @@ var Directives = []*Directive{
 	&processTable[33],     // MemoryTHP
 	&resourceTable[26],    // MemoryZSwapMax
 	&resourceTable[28],    // MemoryZSwapWriteback
+	&socketTable[39],      // MessageQueueMaxMessages
+	&socketTable[40],      // MessageQueueMessageSize
 	&hardrunTable[16],     // MinimalRoot
 	&pathsTable[13],       // MountAPIVFS
 	&sandboxTable[40],     // MountFlags
@@ -276,6 +309,7 @@ var Directives = []*Directive{
 	&resourceTable[76],    // NetClass
 	&sandboxTable[14],     // NetworkNamespacePath
 	&processTable[23],     // Nice
+	&socketTable[25],      // NoDelay
 	&sandboxTable[8],      // NoExecPaths
 	&identityTable[9],     // NoNewPrivileges
 	&serviceTable[34],     // NonBlocking
@@ -290,13 +324,22 @@ var Directives = []*Directive{
 	&unitTable[20],        // OnSuccessJobMode
 	&serviceTable[43],     // OpenFile
 	&identityTable[5],     // PAMName
-	&hardrunTable[23],     // PID
+	&hardrunTable[24],     // PID
 	&serviceTable[4],      // PIDFile
 	&hardrunTable[11],     // Parent
 	&unitTable[6],         // PartOf
+	&socketTable[44],      // PassCredentials
 	&environmentTable[2],  // PassEnvironment
+	&socketTable[62],      // PassFileDescriptorsToExec
+	&socketTable[45],      // PassPIDFD
+	&socketTable[47],      // PassPacketInfo
+	&socketTable[46],      // PassSecurity
 	&serviceTable[33],     // PermissionsStartOnly
 	&processTable[21],     // Personality
+	&socketTable[38],      // PipeSize
+	&socketTable[59],      // PollLimitBurst
+	&socketTable[58],      // PollLimitIntervalSec
+	&socketTable[26],      // Priority
 	&sandboxTable[29],     // PrivateBPF
 	&sandboxTable[11],     // PrivateDevices
 	&sandboxTable[15],     // PrivateIPC
@@ -317,11 +360,12 @@ var Directives = []*Directive{
 	&sandboxTable[21],     // ProtectKernelTunables
 	&sandboxTable[0],      // ProtectProc
 	&sandboxTable[2],      // ProtectSystem
-	&hardrunTable[28],     // Prove
+	&hardrunTable[29],     // Prove
 	&sandboxTable[5],      // ReadOnlyPaths
 	&sandboxTable[4],      // ReadWritePaths
-	&hardrunTable[24],     // ReadyFD
+	&hardrunTable[25],     // ReadyFD
 	&unitTable[42],        // RebootArgument
+	&socketTable[28],      // ReceiveBuffer
 	&serviceTable[45],     // RefreshOnReload
 	&unitTable[25],        // RefuseManualStart
 	&unitTable[26],        // RefuseManualStop
@@ -329,6 +373,7 @@ var Directives = []*Directive{
 	&serviceTable[44],     // ReloadSignal
 	&serviceTable[2],      // RemainAfterExit
 	&sandboxTable[38],     // RemoveIPC
+	&socketTable[52],      // RemoveOnStop
 	&unitTable[47],        // RequiredBy
 	&unitTable[3],         // Requires
 	&unitTable[18],        // RequiresMountsFor
@@ -348,6 +393,7 @@ var Directives = []*Directive{
 	&resourceTable[42],    // RestrictNetworkInterfaces
 	&sandboxTable[36],     // RestrictRealtime
 	&sandboxTable[37],     // RestrictSUIDSGID
+	&socketTable[33],      // ReusePort
 	&hardrunTable[3],      // RoBind
 	&pathsTable[2],        // RootDirectory
 	&serviceTable[32],     // RootDirectoryStartOnly
@@ -365,19 +411,29 @@ var Directives = []*Directive{
 	&serviceTable[24],     // RuntimeMaxSec
 	&serviceTable[25],     // RuntimeRandomizedExtraSec
 	&identityTable[11],    // SELinuxContext
-	&hardrunTable[26],     // SeccompBPF
+	&socketTable[37],      // SELinuxContextFromNet
+	&hardrunTable[27],     // SeccompBPF
 	&identityTable[10],    // SecureBits
+	&socketTable[29],      // SendBuffer
 	&serviceTable[49],     // SendSIGHUP
 	&serviceTable[50],     // SendSIGKILL
+	&socketTable[55],      // Service
 	&environmentTable[28], // SetCredential
 	&environmentTable[29], // SetCredentialEncrypted
 	&identityTable[3],     // SetLoginEnvironment
-	&hardrunTable[25],     // SkipStatus
+	&hardrunTable[26],     // SkipStatus
 	&resourceTable[50],    // Slice
+	&socketTable[34],      // SmackLabel
+	&socketTable[35],      // SmackLabelIPIn
+	&socketTable[36],      // SmackLabelIPOut
 	&identityTable[13],    // SmackProcessLabel
-	&hardrunTable[20],     // Socket
+	&hardrunTable[21],     // Socket
 	&resourceTable[40],    // SocketBindAllow
 	&resourceTable[41],    // SocketBindDeny
+	&socketTable[13],      // SocketGroup
+	&socketTable[14],      // SocketMode
+	&socketTable[8],       // SocketProtocol
+	&socketTable[12],      // SocketUser
 	&serviceTable[36],     // Sockets
 	&unitTable[44],        // SourcePath
 	&environmentTable[6],  // StandardError
@@ -411,6 +467,7 @@ var Directives = []*Directive{
 	&serviceTable[29],     // SuccessExitStatus
 	&identityTable[2],     // SupplementaryGroups
 	&unitTable[29],        // SurviveFinalKillSignal
+	&socketTable[53],      // Symlinks
 	&serviceTable[54],     // SysVStartPriority
 	&environmentTable[16], // SyslogFacility
 	&environmentTable[15], // SyslogIdentifier
@@ -420,6 +477,7 @@ var Directives = []*Directive{
 	&sandboxTable[42],     // SystemCallErrorNumber
 	&sandboxTable[41],     // SystemCallFilter
 	&sandboxTable[44],     // SystemCallLog
+	&socketTable[50],      // TCPCongestion
 	&environmentTable[23], // TTYColumns
 	&environmentTable[19], // TTYPath
 	&environmentTable[20], // TTYReset
@@ -437,12 +495,17 @@ var Directives = []*Directive{
 	&serviceTable[23],     // TimeoutStopFailureMode
 	&serviceTable[19],     // TimeoutStopSec
 	&processTable[20],     // TimerSlackNSec
+	&socketTable[49],      // Timestamping
 	&hardrunTable[4],      // Tmpfs
+	&socketTable[42],      // Transparent
+	&socketTable[57],      // TriggerLimitBurst
+	&socketTable[56],      // TriggerLimitIntervalSec
 	&serviceTable[0],      // Type
 	&processTable[16],     // UMask
 	&serviceTable[40],     // USBFunctionDescriptors
 	&serviceTable[41],     // USBFunctionStrings
-	&hardrunTable[18],     // UnitPath
+	&hardrunTable[18],     // Unit
+	&hardrunTable[19],     // UnitPath
 	&hardrunTable[14],     // Unknown
 	&environmentTable[3],  // UnsetEnvironment
 	&unitTable[48],        // UpheldBy
@@ -458,6 +521,10 @@ var Directives = []*Directive{
 	&serviceTable[26],     // WatchdogSec
 	&serviceTable[52],     // WatchdogSignal
 	&pathsTable[1],        // WorkingDirectory
+	&socketTable[17],      // Writable
+	&socketTable[65],      // XAttrAccept
+	&socketTable[63],      // XAttrEntryPoint
+	&socketTable[64],      // XAttrListen
 }
 
 // aliasIndex are the old names, sorted.
@@ -475,8 +542,8 @@ var aliasIndex = [...]alias{
 
 // optionIndex are the long options, sorted.
 var optionIndex = [...]alias{
-	{"allow-landlock", &hardrunTable[19]},
-	{"allow-new-calls", &hardrunTable[30]},
+	{"allow-landlock", &hardrunTable[20]},
+	{"allow-new-calls", &hardrunTable[31]},
 	{"allowed-cpus", &resourceTable[4]},
 	{"allowed-memory-nodes", &resourceTable[6]},
 	{"ambient-capabilities", &identityTable[7]},
@@ -522,20 +589,28 @@ var optionIndex = [...]alias{
 	{"device-allow", &resourceTable[48]},
 	{"device-policy", &resourceTable[49]},
 	{"disable-controllers", &resourceTable[53]},
-	{"do", &hardrunTable[22]},
+	{"do", &hardrunTable[23]},
 	{"drop-in", &hardrunTable[15]},
 	{"dynamic-user", &identityTable[4]},
 	{"env", &hardrunTable[5]},
 	{"environment", &environmentTable[0]},
 	{"environment-file", &environmentTable[1]},
+	{"exec-condition", &serviceTable[9]},
 	{"exec-paths", &sandboxTable[7]},
+	{"exec-reload", &serviceTable[10]},
+	{"exec-reload-post", &serviceTable[11]},
 	{"exec-search-path", &pathsTable[0]},
-	{"explain-denials", &hardrunTable[29]},
+	{"exec-start-post", &serviceTable[8]},
+	{"exec-start-pre", &serviceTable[7]},
+	{"exec-stop", &serviceTable[12]},
+	{"exec-stop-post", &serviceTable[13]},
+	{"explain-denials", &hardrunTable[30]},
 	{"extension-directories", &pathsTable[19]},
 	{"extension-image-policy", &pathsTable[11]},
 	{"extension-images", &pathsTable[18]},
-	{"filter-backend", &hardrunTable[31]},
-	{"filter-out", &hardrunTable[27]},
+	{"filter-backend", &hardrunTable[32]},
+	{"filter-out", &hardrunTable[28]},
+	{"final-kill-signal", &serviceTable[51]},
 	{"group", &identityTable[1]},
 	{"ignore-sigpipe", &processTable[22]},
 	{"import-credential", &environmentTable[27]},
@@ -562,6 +637,7 @@ var optionIndex = [...]alias{
 	{"keep-tty", &hardrunTable[8]},
 	{"keyring-mode", &processTable[18]},
 	{"kill-mode", &serviceTable[46]},
+	{"kill-signal", &serviceTable[47]},
 	{"limit-as", &processTable[9]},
 	{"limit-core", &processTable[4]},
 	{"limit-cpu", &processTable[0]},
@@ -578,17 +654,11 @@ var optionIndex = [...]alias{
 	{"limit-rttime", &processTable[15]},
 	{"limit-sigpending", &processTable[11]},
 	{"limit-stack", &processTable[3]},
-	{"listen", &hardrunTable[21]},
+	{"listen", &hardrunTable[22]},
 	{"load-credential", &environmentTable[25]},
 	{"load-credential-encrypted", &environmentTable[26]},
 	{"lock-personality", &sandboxTable[34]},
 	{"log", &hardrunTable[17]},
-	{"log-extra-fields", &environmentTable[10]},
-	{"log-filter-patterns", &environmentTable[13]},
-	{"log-level-max", &environmentTable[9]},
-	{"log-namespace", &environmentTable[14]},
-	{"log-rate-limit-burst", &environmentTable[12]},
-	{"log-rate-limit-interval-sec", &environmentTable[11]},
 	{"logs-directory", &pathsTable[23]},
 	{"logs-directory-accounting", &pathsTable[35]},
 	{"logs-directory-mode", &pathsTable[28]},
@@ -618,6 +688,7 @@ var optionIndex = [...]alias{
 	{"no-new-privileges", &identityTable[9]},
 	{"no-new-privs", &identityTable[9]},
 	{"non-blocking", &serviceTable[34]},
+	{"notify-access", &serviceTable[35]},
 	{"numa-mask", &processTable[29]},
 	{"numa-policy", &processTable[28]},
 	{"oom-score-adjust", &processTable[19]},
@@ -626,7 +697,8 @@ var optionIndex = [...]alias{
 	{"parent", &hardrunTable[11]},
 	{"pass-environment", &environmentTable[2]},
 	{"personality", &processTable[21]},
-	{"pid", &hardrunTable[23]},
+	{"pid", &hardrunTable[24]},
+	{"pid-file", &serviceTable[4]},
 	{"private-bpf", &sandboxTable[29]},
 	{"private-devices", &sandboxTable[11]},
 	{"private-ipc", &sandboxTable[15]},
@@ -645,12 +717,14 @@ var optionIndex = [...]alias{
 	{"protect-kernel-tunables", &sandboxTable[21]},
 	{"protect-proc", &sandboxTable[0]},
 	{"protect-system", &sandboxTable[2]},
-	{"prove", &hardrunTable[28]},
+	{"prove", &hardrunTable[29]},
 	{"read-only-directories", &sandboxTable[5]},
 	{"read-only-paths", &sandboxTable[5]},
 	{"read-write-directories", &sandboxTable[4]},
 	{"read-write-paths", &sandboxTable[4]},
-	{"ready-fd", &hardrunTable[24]},
+	{"ready-fd", &hardrunTable[25]},
+	{"reload-signal", &serviceTable[44]},
+	{"remain-after-exit", &serviceTable[2]},
 	{"remove-ipc", &sandboxTable[38]},
 	{"restrict-address-families", &sandboxTable[25]},
 	{"restrict-file-systems", &sandboxTable[26]},
@@ -675,16 +749,18 @@ var optionIndex = [...]alias{
 	{"runtime-max-sec", &serviceTable[24]},
 	{"runtime-randomized-extra-sec", &serviceTable[25]},
 	{"seccomp", &sandboxTable[41]},
-	{"seccomp-bpf", &hardrunTable[26]},
+	{"seccomp-bpf", &hardrunTable[27]},
 	{"secure-bits", &identityTable[10]},
 	{"selinux-context", &identityTable[11]},
+	{"send-sighup", &serviceTable[49]},
+	{"send-sigkill", &serviceTable[50]},
 	{"set-credential", &environmentTable[28]},
 	{"set-credential-encrypted", &environmentTable[29]},
 	{"set-login-environment", &identityTable[3]},
-	{"skip-status", &hardrunTable[25]},
+	{"skip-status", &hardrunTable[26]},
 	{"slice", &resourceTable[50]},
 	{"smack-process-label", &identityTable[13]},
-	{"socket", &hardrunTable[20]},
+	{"socket", &hardrunTable[21]},
 	{"socket-bind-allow", &resourceTable[40]},
 	{"socket-bind-deny", &resourceTable[41]},
 	{"standard-error", &environmentTable[6]},
@@ -706,17 +782,20 @@ var optionIndex = [...]alias{
 	{"state-directory-mode", &pathsTable[26]},
 	{"state-directory-quota", &pathsTable[30]},
 	{"strict", &hardrunTable[13]},
+	{"success-exit-status", &serviceTable[29]},
 	{"supplementary-groups", &identityTable[2]},
-	{"syslog-facility", &environmentTable[16]},
-	{"syslog-identifier", &environmentTable[15]},
-	{"syslog-level", &environmentTable[17]},
-	{"syslog-level-prefix", &environmentTable[18]},
 	{"system-call-architectures", &sandboxTable[43]},
 	{"system-call-error-number", &sandboxTable[42]},
 	{"system-call-filter", &sandboxTable[41]},
 	{"system-call-log", &sandboxTable[44]},
 	{"tasks-max", &resourceTable[29]},
 	{"temporary-file-system", &sandboxTable[9]},
+	{"timeout-abort-sec", &serviceTable[20]},
+	{"timeout-sec", &serviceTable[21]},
+	{"timeout-start-failure-mode", &serviceTable[22]},
+	{"timeout-start-sec", &serviceTable[18]},
+	{"timeout-stop-failure-mode", &serviceTable[23]},
+	{"timeout-stop-sec", &serviceTable[19]},
 	{"timer-slack-nsec", &processTable[20]},
 	{"tmpfs", &hardrunTable[4]},
 	{"tty-columns", &environmentTable[23]},
@@ -725,8 +804,10 @@ var optionIndex = [...]alias{
 	{"tty-rows", &environmentTable[22]},
 	{"tty-vhangup", &environmentTable[21]},
 	{"tty-vt-disallocate", &environmentTable[24]},
+	{"type", &serviceTable[0]},
 	{"umask", &processTable[16]},
-	{"unit-path", &hardrunTable[18]},
+	{"unit", &hardrunTable[18]},
+	{"unit-path", &hardrunTable[19]},
 	{"unknown", &hardrunTable[14]},
 	{"unset-environment", &environmentTable[3]},
 	{"user", &identityTable[0]},
@@ -734,5 +815,6 @@ var optionIndex = [...]alias{
 	{"utmp-identifier", &environmentTable[30]},
 	{"utmp-mode", &environmentTable[31]},
 	{"waive", &hardrunTable[12]},
+	{"watchdog-signal", &serviceTable[52]},
 	{"working-directory", &pathsTable[1]},
 }

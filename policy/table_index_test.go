@@ -27,6 +27,7 @@ var tables = []struct {
 	{"resourceTable", resourceTable[:]},
 	{"unitTable", unitTable[:]},
 	{"conditionTable", conditionTable[:]},
+	{"socketTable", socketTable[:]},
 	{"hardrunTable", hardrunTable[:]},
 }
 

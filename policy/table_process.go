@@ -211,7 +211,7 @@ var processTable = [...]Directive{
 		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.CPUSchedulingResetOnFork })},
 	},
 	{
-		Name: "CPUAffinity", Section: "Service", Man: manExec,
+		Name: "CPUAffinity", Section: "Service", Man: manExec, Specifiers: WholeValue,
 		Option: "cpu-affinity", Arg: "CPU...|numa",
 		Doc:   "Keep the daemon on these CPUs, or with numa on those of NUMAMask=.",
 		Notes: "Repeats are united.",

@@ -37,7 +37,7 @@ var resourceTable = [...]Directive{
 		Value: &Value{field: &scalar[uint64]{func(p *Policy) *Opt[uint64] { return &p.CPUQuotaPeriodSec }, ParsePeriod, process.FormatTimespan}},
 	},
 	{
-		Name: "AllowedCPUs", Section: "Service", Man: manResource,
+		Name: "AllowedCPUs", Section: "Service", Man: manResource, Specifiers: WholeValue,
 		Option: "allowed-cpus", Arg: "CPU...",
 		Doc:   "Keep all processes of the service on these CPUs.",
 		Class: ClassResource,
@@ -50,7 +50,7 @@ var resourceTable = [...]Directive{
 		Class: ClassResource, Support: Impossible, Why: whyStartup,
 	},
 	{
-		Name: "AllowedMemoryNodes", Section: "Service", Man: manResource,
+		Name: "AllowedMemoryNodes", Section: "Service", Man: manResource, Specifiers: WholeValue,
 		Option: "allowed-memory-nodes", Arg: "NODE...",
 		Doc:   "Take memory from these nodes only.",
 		Class: ClassResource,
@@ -212,7 +212,7 @@ var resourceTable = [...]Directive{
 		Class: ClassResource, Support: Impossible, Why: whyStartup,
 	},
 	{
-		Name: "IODeviceWeight", Section: "Service", Man: manResource,
+		Name: "IODeviceWeight", Section: "Service", Man: manResource, Specifiers: InWords,
 		Option: "io-device-weight", Arg: "DEVICE WEIGHT",
 		Doc:   "Set the share of I/O on one device.",
 		Notes: "Of a path that is no device it is the device that it lies on. Of two lines for one device the last counts.",
@@ -220,7 +220,7 @@ var resourceTable = [...]Directive{
 		Value: &Value{List: true, field: &list[IODevice]{items: func(p *Policy) *List[IODevice] { return &p.IODeviceWeight }, parse: parseDeviceWeight, text: deviceWeightText}},
 	},
 	{
-		Name: "IOReadBandwidthMax", Section: "Service", Man: manResource,
+		Name: "IOReadBandwidthMax", Section: "Service", Man: manResource, Specifiers: InWords,
 		Option: "io-read-bandwidth-max", Arg: "DEVICE BYTES",
 		Doc:   "Limit the bytes read per second from a device.",
 		Notes: "Suffixes are of base 1000; infinity is no limit. The path is as in IODeviceWeight=.",
@@ -228,7 +228,7 @@ var resourceTable = [...]Directive{
 		Value: &Value{List: true, field: &list[IODevice]{items: func(p *Policy) *List[IODevice] { return &p.IOReadBandwidthMax }, parse: parseDeviceRate, text: deviceRateText}},
 	},
 	{
-		Name: "IOWriteBandwidthMax", Section: "Service", Man: manResource,
+		Name: "IOWriteBandwidthMax", Section: "Service", Man: manResource, Specifiers: InWords,
 		Option: "io-write-bandwidth-max", Arg: "DEVICE BYTES",
 		Doc:   "Limit the bytes written per second to a device.",
 		Notes: "Suffixes are of base 1000; infinity is no limit. The path is as in IODeviceWeight=.",
@@ -236,7 +236,7 @@ var resourceTable = [...]Directive{
 		Value: &Value{List: true, field: &list[IODevice]{items: func(p *Policy) *List[IODevice] { return &p.IOWriteBandwidthMax }, parse: parseDeviceRate, text: deviceRateText}},
 	},
 	{
-		Name: "IOReadIOPSMax", Section: "Service", Man: manResource,
+		Name: "IOReadIOPSMax", Section: "Service", Man: manResource, Specifiers: InWords,
 		Option: "io-read-iops-max", Arg: "DEVICE IOPS",
 		Doc:   "Limit the reads per second from a device.",
 		Notes: "Suffixes are of base 1000; infinity is no limit. The path is as in IODeviceWeight=.",
@@ -244,7 +244,7 @@ var resourceTable = [...]Directive{
 		Value: &Value{List: true, field: &list[IODevice]{items: func(p *Policy) *List[IODevice] { return &p.IOReadIOPSMax }, parse: parseDeviceRate, text: deviceRateText}},
 	},
 	{
-		Name: "IOWriteIOPSMax", Section: "Service", Man: manResource,
+		Name: "IOWriteIOPSMax", Section: "Service", Man: manResource, Specifiers: InWords,
 		Option: "io-write-iops-max", Arg: "DEVICE IOPS",
 		Doc:   "Limit the writes per second to a device.",
 		Notes: "Suffixes are of base 1000; infinity is no limit. The path is as in IODeviceWeight=.",
@@ -252,7 +252,7 @@ var resourceTable = [...]Directive{
 		Value: &Value{List: true, field: &list[IODevice]{items: func(p *Policy) *List[IODevice] { return &p.IOWriteIOPSMax }, parse: parseDeviceRate, text: deviceRateText}},
 	},
 	{
-		Name: "IODeviceLatencyTargetSec", Section: "Service", Man: manResource,
+		Name: "IODeviceLatencyTargetSec", Section: "Service", Man: manResource, Specifiers: InWords,
 		Option: "io-device-latency-target-sec", Arg: "DEVICE TIME",
 		Doc:   "Set the latency of a device that others are slowed down for.",
 		Notes: "The path is as in IODeviceWeight=.",
@@ -313,7 +313,7 @@ var resourceTable = [...]Directive{
 		Class: ClassResource, Support: Impossible, Why: "needs a manager that keeps firewall sets up to date",
 	},
 	{
-		Name: "IPIngressFilterPath", Section: "Service", Man: manResource,
+		Name: "IPIngressFilterPath", Section: "Service", Man: manResource, Specifiers: WholeValue,
 		Option: "ip-ingress-filter-path", Arg: "PATH",
 		Doc:   "Filter incoming traffic by this pinned BPF program.",
 		Notes: "A program that is not there is an error; systemd starts without it.",
@@ -321,7 +321,7 @@ var resourceTable = [...]Directive{
 		Value: &Value{List: true, field: &onceField{&list[string]{items: func(p *Policy) *List[string] { return &p.IPIngressFilterPath }, parse: parseFilterPaths, text: itself}}},
 	},
 	{
-		Name: "IPEgressFilterPath", Section: "Service", Man: manResource,
+		Name: "IPEgressFilterPath", Section: "Service", Man: manResource, Specifiers: WholeValue,
 		Option: "ip-egress-filter-path", Arg: "PATH",
 		Doc:   "Filter outgoing traffic by this pinned BPF program.",
 		Notes: "A program that is not there is an error; systemd starts without it.",
@@ -329,7 +329,7 @@ var resourceTable = [...]Directive{
 		Value: &Value{List: true, field: &onceField{&list[string]{items: func(p *Policy) *List[string] { return &p.IPEgressFilterPath }, parse: parseFilterPaths, text: itself}}},
 	},
 	{
-		Name: "BPFProgram", Section: "Service", Man: manResource,
+		Name: "BPFProgram", Section: "Service", Man: manResource, Specifiers: WholeValue,
 		Option: "bpf-program", Arg: "TYPE:PATH",
 		Doc:   "Attach this pinned BPF program to the control group.",
 		Notes: "A program that is not there is an error; systemd starts without it.",
@@ -337,7 +337,7 @@ var resourceTable = [...]Directive{
 		Value: &Value{List: true, Words: bpfTypes, field: &onceField{&list[BPFProgram]{items: func(p *Policy) *List[BPFProgram] { return &p.BPFProgram }, parse: parseBPFPrograms, text: bpfProgramText}}},
 	},
 	{
-		Name: "DeviceAllow", Section: "Service", Man: manResource,
+		Name: "DeviceAllow", Section: "Service", Man: manResource, Specifiers: InWords,
 		Option: "device-allow", Arg: "NODE|CLASS [r][w][m]",
 		Doc:   "Allow these devices to be read, written or made.",
 		Notes: "One device in each line: a path below /dev, or char-DRIVER or block-DRIVER, in which * and ? stand for others. Without DevicePolicy= and without a unit, what is listed is all there is; DevicePolicy=closed adds the standard pseudo devices, as systemd's default does.",

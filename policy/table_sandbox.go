@@ -41,7 +41,7 @@ var sandboxTable = [...]Directive{
 		Value: &Value{Bool: true, Words: []string{"yes", "no", "read-only", "tmpfs"}, field: &scalar[string]{func(p *Policy) *Opt[string] { return &p.ProtectHome }, parseProtectHome, itself}},
 	},
 	{
-		Name: "ReadWritePaths", Section: "Service", Man: manExec, Aliases: []string{"ReadWriteDirectories"},
+		Name: "ReadWritePaths", Section: "Service", Man: manExec, Specifiers: InWords, Aliases: []string{"ReadWriteDirectories"},
 		Option: "read-write-paths", OptionAliases: []string{"read-write-directories"}, Arg: "[-][+]PATH...",
 		Doc:   "Keep these paths writable in a view that is read-only otherwise.",
 		Notes: notesPaths,
@@ -49,7 +49,7 @@ var sandboxTable = [...]Directive{
 		Value: &Value{List: true, field: &list[PathRule]{items: func(p *Policy) *List[PathRule] { return &p.ReadWritePaths }, parse: ParsePathRules, text: pathRuleText}},
 	},
 	{
-		Name: "ReadOnlyPaths", Section: "Service", Man: manExec, Aliases: []string{"ReadOnlyDirectories"},
+		Name: "ReadOnlyPaths", Section: "Service", Man: manExec, Specifiers: InWords, Aliases: []string{"ReadOnlyDirectories"},
 		Option: "read-only-paths", OptionAliases: []string{"read-only-directories"}, Arg: "[-][+]PATH...",
 		Doc:   "Make these paths read-only to the daemon.",
 		Notes: notesPaths,
@@ -57,7 +57,7 @@ var sandboxTable = [...]Directive{
 		Value: &Value{List: true, field: &list[PathRule]{items: func(p *Policy) *List[PathRule] { return &p.ReadOnlyPaths }, parse: ParsePathRules, text: pathRuleText}},
 	},
 	{
-		Name: "InaccessiblePaths", Section: "Service", Man: manExec, Aliases: []string{"InaccessibleDirectories"},
+		Name: "InaccessiblePaths", Section: "Service", Man: manExec, Specifiers: InWords, Aliases: []string{"InaccessibleDirectories"},
 		Option: "inaccessible-paths", OptionAliases: []string{"inaccessible-directories"}, Arg: "[-][+]PATH...",
 		Doc:   "Hide these paths from the daemon.",
 		Notes: notesPaths,
@@ -65,7 +65,7 @@ var sandboxTable = [...]Directive{
 		Value: &Value{List: true, field: &list[PathRule]{items: func(p *Policy) *List[PathRule] { return &p.InaccessiblePaths }, parse: ParsePathRules, text: pathRuleText}},
 	},
 	{
-		Name: "ExecPaths", Section: "Service", Man: manExec,
+		Name: "ExecPaths", Section: "Service", Man: manExec, Specifiers: InWords,
 		Option: "exec-paths", Arg: "[-][+]PATH...",
 		Doc:   "Let programs below these paths be executed although NoExecPaths= covers them.",
 		Notes: notesPaths,
@@ -73,7 +73,7 @@ var sandboxTable = [...]Directive{
 		Value: &Value{List: true, field: &list[PathRule]{items: func(p *Policy) *List[PathRule] { return &p.ExecPaths }, parse: ParsePathRules, text: pathRuleText}},
 	},
 	{
-		Name: "NoExecPaths", Section: "Service", Man: manExec,
+		Name: "NoExecPaths", Section: "Service", Man: manExec, Specifiers: InWords,
 		Option: "no-exec-paths", Arg: "[-][+]PATH...",
 		Doc:   "Forbid to execute programs below these paths.",
 		Notes: notesPaths,
@@ -81,7 +81,7 @@ var sandboxTable = [...]Directive{
 		Value: &Value{List: true, field: &list[PathRule]{items: func(p *Policy) *List[PathRule] { return &p.NoExecPaths }, parse: ParsePathRules, text: pathRuleText}},
 	},
 	{
-		Name: "TemporaryFileSystem", Section: "Service", Man: manExec,
+		Name: "TemporaryFileSystem", Section: "Service", Man: manExec, Specifiers: InWords,
 		Option: "temporary-file-system", Arg: "PATH[:OPTIONS]...",
 		Doc:   "Mount empty file systems in memory at these paths.",
 		Notes: "They are nodev, strictatime and mode=0755 unless the options say otherwise; \"\\:\" is a colon in a path. An unknown option and the path / are refused.",
@@ -113,7 +113,7 @@ var sandboxTable = [...]Directive{
 		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.PrivateNetwork })},
 	},
 	{
-		Name: "UserNamespacePath", Section: "Service", Man: manExec,
+		Name: "UserNamespacePath", Section: "Service", Man: manExec, Specifiers: WholeValue,
 		Option: "user-namespace-path", Arg: "PATH",
 		Doc:   "Join the user namespace at this path.",
 		Notes: "PrivateUsers= has no effect beside it.",
@@ -121,7 +121,7 @@ var sandboxTable = [...]Directive{
 		Value: &Value{NeverEmpty: true, field: &scalar[string]{func(p *Policy) *Opt[string] { return &p.UserNamespacePath }, ParsePath, itself}},
 	},
 	{
-		Name: "NetworkNamespacePath", Section: "Service", Man: manExec,
+		Name: "NetworkNamespacePath", Section: "Service", Man: manExec, Specifiers: WholeValue,
 		Option: "network-namespace-path", Arg: "PATH",
 		Doc:   "Join the network namespace at this path.",
 		Notes: "PrivateNetwork= has no effect beside it.",
@@ -136,7 +136,7 @@ var sandboxTable = [...]Directive{
 		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.PrivateIPC })},
 	},
 	{
-		Name: "IPCNamespacePath", Section: "Service", Man: manExec,
+		Name: "IPCNamespacePath", Section: "Service", Man: manExec, Specifiers: WholeValue,
 		Option: "ipc-namespace-path", Arg: "PATH",
 		Doc:   "Join the IPC namespace at this path.",
 		Notes: "PrivateIPC= has no effect beside it.",
@@ -146,10 +146,11 @@ var sandboxTable = [...]Directive{
 	{
 		Name: "PrivatePIDs", Section: "Service", Man: manExec,
 		Option: "private-pids", Arg: "BOOL", Default: "no",
-		Doc:   "Make the daemon the first process of a process tree of its own.",
-		Notes: "A small parent stays outside of it, which passes signals on and ends as the daemon does.",
-		Class: ClassShield,
-		Value: &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.PrivatePIDs })},
+		Doc:    "Make the daemon the first process of a process tree of its own.",
+		Notes:  "A small parent stays outside of it, which passes signals on and ends as the daemon does.",
+		Parent: "a PID namespace wants a process outside of it that waits",
+		Class:  ClassShield,
+		Value:  &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.PrivatePIDs })},
 	},
 	{
 		Name: "PrivateUsers", Section: "Service", Man: manExec,
@@ -160,7 +161,7 @@ var sandboxTable = [...]Directive{
 		Value: &Value{Bool: true, Words: []string{"yes", "no", "self", "identity", "full"}, field: &scalar[string]{func(p *Policy) *Opt[string] { return &p.PrivateUsers }, parsePrivateUsers, itself}},
 	},
 	{
-		Name: "ProtectHostname", Section: "Service", Man: manExec,
+		Name: "ProtectHostname", Section: "Service", Man: manExec, Specifiers: WholeValue,
 		Option: "protect-hostname", Arg: "BOOL[:NAME]|private[:NAME]", Default: "no",
 		Doc:   "Give the daemon a host name of its own, or forbid to change it.",
 		Notes: "With yes it cannot be changed, with private the daemon can change its own; a NAME is set first.",
@@ -304,9 +305,11 @@ var sandboxTable = [...]Directive{
 	},
 	{
 		Name: "RemoveIPC", Section: "Service", Man: manExec,
-		Option: "remove-ipc", Arg: "BOOL", Default: "no", Neutral: []string{"no"},
-		Doc:   "Remove the IPC objects of the daemon's user when it has ended.",
-		Class: ClassShield, Support: NotYet, Why: "not yet applied: needs a parent that acts when the daemon has ended",
+		Option: "remove-ipc", Arg: "BOOL", Default: "no",
+		Doc:    "Remove the IPC objects of the daemon's user when it has ended.",
+		Parent: "the objects are removed when the daemon has ended",
+		Class:  ClassShield,
+		Value:  &Value{Bool: true, field: boolean(func(p *Policy) *Opt[bool] { return &p.RemoveIPC })},
 	},
 	{
 		Name: "PrivateMounts", Section: "Service", Man: manExec,

@@ -8,9 +8,6 @@ import (
 	"unicode"
 )
 
-// inUnit is an origin in a unit file, where an empty value resets.
-var inUnit = Origin{File: "test.service", Line: 7}
-
 func readNames(t *testing.T, file string) []string {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -34,12 +31,18 @@ func readNames(t *testing.T, file string) []string {
 // the configuration items which its parser keeps for compatibility (the items
 // of [Unit], [Service] and [Install] that systemd --dump-configuration-items
 // prints and that have no heading, and those the parser calls legacy).
+//
+// testdata/systemd-262-socket-names.txt holds what systemd.socket(5) has beyond the others: the
+// items of [Socket] that systemd 252 --dump-configuration-items prints and no list above has, and
+// what the NEWS of 253 to 262 add to them.
 func TestEverySystemdName(t *testing.T) {
 	names := readNames(t, "testdata/systemd-262-names.txt")
 	old := readNames(t, "testdata/systemd-262-old-names.txt")
-	if len(names) != 401 || len(old) != 29 {
-		t.Fatalf("read %d names and %d old ones, want 401 and 29", len(names), len(old))
+	socket := readNames(t, "testdata/systemd-262-socket-names.txt")
+	if len(names) != 401 || len(old) != 29 || len(socket) != 66 {
+		t.Fatalf("read %d names, %d old ones and %d of sockets, want 401, 29 and 66", len(names), len(old), len(socket))
 	}
+	names = append(names, socket...)
 	known := map[string]bool{}
 	for _, n := range append(names, old...) {
 		if known[n] {
@@ -87,7 +90,7 @@ func TestNamesAndOptionsAreUnique(t *testing.T) {
 }
 
 // words that are reserved as options of the program itself, not of a policy.
-var reservedOptions = []string{"unit", "json", "for", "help", "version", "all", "threshold", "property"}
+var reservedOptions = []string{"json", "for", "help", "version", "all", "threshold", "property"}
 
 // kebab derives an option from a directive's name: words are parted where an
 // upper-case letter follows a lower-case one, and before the last letter of a
@@ -189,9 +192,9 @@ func TestOptionNames(t *testing.T) {
 // TestOwnRows holds the list of hardrun's own options.
 func TestOwnRows(t *testing.T) {
 	applied := strings.Fields("Caps CGroup Chroot Env ClearEnv KeepFD KeepTTY Init Waive Strict Log Parent Unknown SeccompBPF " +
-		"Bind RoBind Tmpfs MinimalRoot AllowLandlock AllowNewCalls FilterBackend FilterOut ExplainDenials")
-	notYet := strings.Fields("DropIn UnitPath Socket Listen Do PID ReadyFD " +
-		"SkipStatus Prove")
+		"Bind RoBind Tmpfs MinimalRoot AllowLandlock AllowNewCalls FilterBackend FilterOut ExplainDenials " +
+		"Unit UnitPath DropIn Socket Listen Do PID ReadyFD SkipStatus")
+	notYet := strings.Fields("Prove")
 	for _, d := range Directives {
 		if !d.Own {
 			continue
@@ -208,16 +211,19 @@ func TestOwnRows(t *testing.T) {
 }
 
 func TestRows(t *testing.T) {
-	mans := []string{manExec, manService, manKill, manResource, manUnit}
+	mans := []string{manExec, manService, manKill, manResource, manUnit, manSocket}
 	for _, d := range Directives {
 		if d.Own != (d.Man == "") || d.Man != "" && !slices.Contains(mans, d.Man) {
 			t.Errorf("%s: manual page %q", d.Name, d.Man)
 		}
-		if !slices.Contains([]string{"Service", "Unit", "Install"}, d.Section) {
+		if !slices.Contains([]string{"Service", "Unit", "Install", "Socket"}, d.Section) {
 			t.Errorf("%s: section %q", d.Name, d.Section)
 		}
-		if (d.Man == manUnit) == (d.Section == "Service") {
+		if (d.Man == manUnit || d.Man == manSocket) == (d.Section == "Service") || (d.Man == manSocket) != (d.Section == "Socket") {
 			t.Errorf("%s: section %q with %s", d.Name, d.Section, d.Man)
+		}
+		if d.Section != "Service" && !d.NoOption {
+			t.Errorf("%s: an option for what stands in [%s]", d.Name, d.Section)
 		}
 		if !sentence(d.Doc) || len(d.Doc) >= 120 || strings.Contains(d.Doc, ". ") {
 			t.Errorf("%s: Doc is not one short sentence: %q", d.Name, d.Doc)
@@ -238,7 +244,7 @@ func TestRows(t *testing.T) {
 		if (d.Support == NotYet) != strings.HasPrefix(d.Why, "not yet applied: ") {
 			t.Errorf("%s: support %d with why %q", d.Name, d.Support, d.Why)
 		}
-		if d.Support == Manager && (!d.NoOption || d.Class != ClassPlain) {
+		if d.Support == Manager && (!d.NoOption || d.Class != ClassPlain && d.Class != ClassLog) {
 			t.Errorf("%s: a manager's directive is no option, and nothing to waive", d.Name)
 		}
 		if d.Value != nil && d.Value.Bool != strings.HasPrefix(d.Arg, "BOOL") {
@@ -259,7 +265,7 @@ func TestDefaultsParse(t *testing.T) {
 			continue
 		}
 		var p Policy
-		if err := p.SetDirective(d, d.Default, inUnit); err != nil {
+		if err := p.SetDirective(d, d.Default, sampleOrigin(d.ConfigName(), 7)); err != nil {
 			t.Errorf("%s=%s: %v", d.Name, d.Default, err)
 		}
 		if len(p.NotApplied) > 0 {
@@ -296,7 +302,7 @@ func TestWordsAreValid(t *testing.T) {
 				w += "/tmp/x"
 			}
 			var p Policy
-			err := p.SetDirective(d, w, inUnit)
+			err := p.SetDirective(d, w, sampleOrigin(d.ConfigName(), 7))
 			if err == nil {
 				valid++
 			}

@@ -7,18 +7,14 @@ const (
 	manKill     = "systemd.kill(5)"
 	manResource = "systemd.resource-control(5)"
 	manUnit     = "systemd.unit(5)"
+	manSocket   = "systemd.socket(5)"
 )
 
 // Why a directive is not applied, where several share the reason. They follow
 // "refused: " in a message.
 const (
-	whyFilter  = "not yet applied: needs a system-call filter"
-	whyCgroup  = "not yet applied: needs a cgroup"
-	whyDirs    = "not yet applied: needs a directory to be made for the daemon"
-	whyDynamic = "not yet applied: needs a user to be made up and its traces to be removed"
-	whyCreds   = "not yet applied: needs a directory of credentials"
-	whyLog     = "not yet applied: needs a process between the daemon and the log"
-	whyUnit    = "not yet applied: unit files are not read"
+	whyFilter = "not yet applied: needs a system-call filter"
+	whyCgroup = "not yet applied: needs a cgroup"
 
 	whyImage   = "needs systemd's image dissection: partitions, dm-verity, loop devices"
 	whyQuota   = "needs a manager that hands out project ids of file systems"
@@ -32,6 +28,9 @@ const (
 
 	whyManager = "belongs to the service manager"
 	whyStop    = "belongs to the service manager, which stops the daemon"
+	whyLog     = "belongs to the log, which is the supervisor's: the daemon's output is left as it is"
+	whySocket  = "belongs to the service manager, which runs commands for a socket"
+	whyXAttr   = "tells other programs of the socket, and is left to the service manager"
 	whyCount   = "asks for counters, which confine nothing"
 	whyOOMD    = "belongs to systemd-oomd"
 	whyGone    = "was given up by systemd"

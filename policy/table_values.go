@@ -197,12 +197,7 @@ func oneOf(s string, words ...string) (string, error) {
 func parseUnknown(s string) (string, error) { return oneOf(s, "refuse", "warn") }
 func parseLog(s string) (string, error)     { return oneOf(s, "stderr", "syslog", "both") }
 
-func parseParent(s string) (string, error) {
-	if s == "always" {
-		return "", errors.New("always is not yet applied: there is no parent that could stay")
-	}
-	return oneOf(s, "auto", "never")
-}
+func parseParent(s string) (string, error) { return oneOf(s, "auto", "never", "always") }
 
 // waiveError is the error for a name that cannot be waived.
 type waiveError struct{ name, why, hint string }

@@ -177,6 +177,8 @@ type SetKeyring struct {
 	Mode KeyringMode
 	UID  uint32 // whose keyring it will be
 	GID  uint32
+	// Default says that nobody wrote it: where there are no keyrings, the change decides.
+	Default bool
 
 	before int64 // the keyring that was inherited
 }

@@ -249,7 +249,7 @@ const (
 // Prepare remembers which session keyring was inherited.
 func (s *SetKeyring) Prepare(int) error {
 	n, err := unix.KeyctlGetKeyringID(unix.KEY_SPEC_SESSION_KEYRING, false)
-	if err != nil && err != unix.ENOKEY {
+	if err != nil && err != unix.ENOKEY && !s.Default {
 		return os.NewSyscallError("keyctl(KEYCTL_GET_KEYRING_ID)", err)
 	}
 	s.before = int64(n)

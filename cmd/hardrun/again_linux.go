@@ -38,11 +38,18 @@ func startAgain(t *launcher.Thread, plan *launcher.Plan) int {
 	if err := plan.ApplyBefore(t); err != nil {
 		return failed(err)
 	}
-	return start(t, plan.Start)
+	return start(t, plan.Start, toldAgain)
 }
 
+// toldAgain is the memfd that a second start needs to know which command of a service it
+// runs, 0 where it is none; toldKeep are the descriptors that were given to the command.
+var (
+	toldAgain int
+	toldKeep  []int
+)
+
 // start is startAgain behind what belongs to this start.
-func start(t *launcher.Thread, spec *launcher.Start) int {
+func start(t *launcher.Thread, spec *launcher.Start, command int) int {
 	exit := launcher.ExitNamespace
 	if spec.UserNS == nil && !spec.PIDNS {
 		exit = launcher.ExitExec
@@ -55,7 +62,14 @@ func start(t *launcher.Thread, spec *launcher.Start) int {
 	if err != nil {
 		return notAgain(err, exit)
 	}
-	head := C.struct_hr_again{form: C.HR_AGAIN_START, proc_fd: C.int32_t(proc), denied: C.int32_t(spec.Denied)}
+	head := C.struct_hr_again{form: C.HR_AGAIN_START, proc_fd: C.int32_t(proc), denied: C.int32_t(spec.Denied), command_fd: C.int32_t(command)}
+	if command > 0 {
+		for _, fd := range append([]int{command}, toldKeep...) {
+			if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
+				return notAgain(os.NewSyscallError("fcntl(F_SETFD)", err), exit)
+			}
+		}
+	}
 	var uid, gid []byte
 	if m := spec.UserNS; m != nil {
 		uid, gid = []byte(ns.MapText(m.UID)+"\x00"), []byte(ns.MapText(m.GID)+"\x00")

@@ -546,7 +546,7 @@ func runStart(words []string) {
 				if hasUserNS(c.name) {
 					spec.UserNS = ns.SelfMaps(uint32(os.Getuid()), uint32(os.Getgid()), os.Getuid() == 0)
 				}
-				os.Exit(start(t, &spec))
+				os.Exit(start(t, &spec, 0))
 			}
 		}
 		os.Exit(99)
@@ -733,7 +733,7 @@ func runFailing(number string) {
 		os.Exit(3)
 	}
 	f.lie.install()
-	os.Exit(start(t, &f.spec))
+	os.Exit(start(t, &f.spec, 0))
 }
 
 // A user namespace that is denied before anything was done is told to the start that

@@ -14,6 +14,13 @@ func directivesCommand(args []string) int {
 	case len(args) > 1 || strings.HasPrefix(args[0], "-"):
 		return usage("directives: at most one name is taken")
 	}
+	if args[0] != "" && args[0][0] == '@' {
+		text, err := profileOf(args[0])
+		if err != nil {
+			return refused(err)
+		}
+		return out(text)
+	}
 	name := strings.TrimSuffix(args[0], "=")
 	d := policy.Lookup(name)
 	if d == nil {

@@ -785,6 +785,53 @@ void hr_run(struct hr_row *rows, uint32_t nrows, char *blob, uint32_t *relocs, u
 	run(&p);
 }
 
+int hr_spawn(struct hr_row *rows, uint32_t nrows, char *blob, uint32_t *relocs, uint32_t nrelocs, int32_t log_fd, int32_t syslog_fd, uint32_t syslog_head)
+{
+	uint64_t all = ~0ull, mask = 0; // a handler of the Go runtime must not run in the child
+	long r = call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&all), ptr(&mask), 8);
+	if (r)
+		return (int)r;
+	long pid = fork();
+	if (!pid)
+		hr_run(rows, nrows, blob, relocs, nrelocs, -1, log_fd, syslog_fd, syslog_head);
+	if (pid < 0)
+		pid = -errno;
+	r = call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&mask), 0, 8);
+	return pid > 0 && r ? (int)r : (int)pid;
+}
+
+// What a parent of a service has caught and not yet taken. The Go runtime unblocks signals
+// in every thread that it makes, so that a handler has to note them.
+static uint64_t caught_sent, caught_typed;
+static int caught_fd = -1;
+
+static void note_signal(int signal, siginfo_t *info, void *context)
+{
+	int was = errno;
+	const uint64_t one = 1, bit = 1ull << (signal - 1);
+	(void)context;
+	__atomic_fetch_or(info->si_code == SI_KERNEL ? &caught_typed : &caught_sent, bit, __ATOMIC_SEQ_CST);
+	call3(SYS_write, caught_fd, ptr(&one), 8); // EAGAIN: it can be read already
+	errno = was;
+}
+
+int hr_catch(uint64_t signals, int fd)
+{
+	struct sigaction act = {.sa_sigaction = note_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+	sigfillset(&act.sa_mask);
+	caught_fd = fd;
+	for (int s = 1; s <= 64; s++)
+		if (signals >> (s - 1) & 1 && sigaction(s, &act, 0))
+			return -errno;
+	return 0;
+}
+
+void hr_taken(uint64_t *sent, uint64_t *typed)
+{
+	*sent = __atomic_exchange_n(&caught_sent, 0, __ATOMIC_SEQ_CST);
+	*typed = __atomic_exchange_n(&caught_typed, 0, __ATOMIC_SEQ_CST);
+}
+
 // ---- before the Go runtime
 
 // These variables steer the Go runtime. They belong to the daemon: their first
@@ -1212,12 +1259,20 @@ static struct hr_again *inherited(void)
 	if (r < 0 && r > -4096)
 		refuse_errno(226, "start again: ", "mmap: ", r);
 	struct hr_again *h = (void *)(uintptr_t)r;
-	if (h->magic != HR_AGAIN_MAGIC || h->size != (uint64_t)st.st_size || h->pid != call0(SYS_getpid))
+	long own = call0(h->form == HR_AGAIN_COMMAND ? SYS_getppid : SYS_getpid);
+	if (h->magic != HR_AGAIN_MAGIC || h->size != (uint64_t)st.st_size || h->pid != own)
 		refuse(64, forged, "");
+	if (h->form == HR_AGAIN_COMMAND) { // read by Go, when it has started
+		if ((r = call3(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC)) || (r = call2(SYS_munmap, ptr(h), st.st_size)))
+			refuse_errno(203, "start again: ", "fcntl: ", r);
+		hr_snapshot.command_fd = (int32_t)fd;
+		again_variable = at;
+		return 0;
+	}
 	uint64_t need = sizeof *h + h->nrows * sizeof(struct hr_row) + (h->nkept + (uint64_t)h->nrelocs) * 4 + h->nblob + h->nuid + h->ngid + (uint64_t)h->nwhy + h->nnames;
 	const char *texts = (char *)(h + 1);
 	int rows = h->form == HR_AGAIN_ROWS && h->nrows && need <= h->size && (h->size - h->nblob) % 8 == 0;
-	int start = h->form == HR_AGAIN_START && need == h->size && h->ncgroups <= HR_CGROUPS;
+	int start = h->form == HR_AGAIN_START && need == h->size && h->ncgroups <= HR_CGROUPS && (!h->command_fd || h->command_fd >= 3);
 	const uint32_t sizes[] = {h->nuid, h->ngid, h->nwhy, h->nnames};
 	for (unsigned i = 0; start && i < sizeof sizes / sizeof *sizes; i++) { // each ends in a NUL
 		texts += sizes[i];
@@ -1527,6 +1582,9 @@ static void start_again(struct hr_again *h, int root)
 		r = call3(SYS_fcntl, groups.kill, F_SETFD, FD_CLOEXEC);
 	if (r)
 		refuse_errno(219, "start again: ", "fcntl: ", r);
+	if (h->command_fd && (r = call3(SYS_fcntl, h->command_fd, F_SETFD, FD_CLOEXEC)))
+		refuse_errno(203, "start again: ", "fcntl: ", r);
+	hr_snapshot.command_fd = h->command_fd;
 	if (h->flags & HR_AGAIN_EXPLAIN && explainer()) {
 		why = "";
 		give_signals_back(mask);
@@ -1600,7 +1658,7 @@ static void __attribute__((constructor)) before_go(void)
 			refuse(209, "a standard descriptor is closed, and /dev/null cannot be opened in its place", "");
 	if (again)
 		start_again(again, !u[1]);
-	else if (asks_for_pids())
+	else if (!s->command_fd && asks_for_pids())
 		guess_pids(!u[1]);
 	for (int fd = 0; fd < 3; fd++) {
 		struct stat st;

@@ -50,12 +50,15 @@ struct hr_snapshot {
 	uint8_t ncgroups;              // the control groups that the first start has made
 	uint8_t delegates;             // and given to the daemon
 	int32_t cgroups[HR_CGROUPS];   // their directories
+	int32_t command_fd;            // what a command of a service is told; 0 where there is none
 };
 
 // What hardrun hands to itself over execve(2), in a sealed memfd that the
 // variable HARDRUN_AGAIN names. Behind it lie, without gaps, the rows, the kept
 // descriptors, the relocations, and at the end the blob; or the two maps, why, and names.
-enum { HR_AGAIN_ROWS = 1, HR_AGAIN_START = 2 };
+// A command of a service is a process that another hardrun has made: it gets the head, and
+// behind it what package main reads.
+enum { HR_AGAIN_ROWS = 1, HR_AGAIN_START = 2, HR_AGAIN_COMMAND = 3 };
 enum { HR_AGAIN_USERNS = 1, HR_AGAIN_PIDNS = 2, HR_AGAIN_INIT = 4, HR_AGAIN_PIDFIRST = 8, HR_AGAIN_DENY = 16, HR_AGAIN_OUTER = 32, HR_AGAIN_EXPLAIN = 64, HR_AGAIN_KILL = 128, HR_AGAIN_DELEGATE = 256 };
 #define HR_AGAIN_MAGIC 0x316e696167617268ull
 
@@ -64,7 +67,7 @@ struct hr_again {
 	uint32_t size;      // of the whole
 	uint32_t form;      // HR_AGAIN_ROWS or HR_AGAIN_START
 	uint32_t flags;     // START: what is to be done, HR_AGAIN_USERNS …
-	int32_t pid;        // of the process that wrote this, and that alone may act on it
+	int32_t pid;        // of the process that wrote this, and that alone may act on it; of COMMAND its parent
 	int32_t proc_fd;    // START: the verified /proc
 	int32_t status_fd, log_fd, syslog_fd;
 	uint32_t syslog_head;
@@ -74,6 +77,7 @@ struct hr_again {
 	uint32_t nnames;     // START: the size of the names of control groups, each with its NUL
 	int32_t denied;      // START: a user namespace was denied with this errno before
 	int32_t kill_fd;     // START: HR_AGAIN_KILL: cgroup.kill of the first control group
+	int32_t command_fd;  // START: what this command of a service is told; 0 where it is none
 	uint32_t ncgroups;
 	// START: the control groups that the parent removes: the directories above them, and
 	// their own, by which they are held (flock(2)); -1 for one that was waived.
@@ -91,6 +95,14 @@ int hr_guess_was(int right);
 // has. There is one for a process. 0, or a negative errno.
 int hr_move(int fd);
 int hr_moved(void);
+// hr_spawn makes a child that works the rows off; the last of them is execve(2). It is the
+// PID, or a negative errno.
+int hr_spawn(struct hr_row *rows, uint32_t nrows, char *blob, uint32_t *relocs, uint32_t nrelocs, int32_t log_fd, int32_t syslog_fd, uint32_t syslog_head);
+// hr_catch notes these signals (bit n-1: signal n) from now on, and writes 1 to fd, an
+// eventfd(2), for each. 0, or a negative errno. hr_taken answers what was noted since it was
+// last asked: of a terminal, and of all others.
+int hr_catch(uint64_t signals, int fd);
+void hr_taken(uint64_t *sent, uint64_t *typed);
 // hr_unhide gives the GO* variables of the environment their names back, and takes
 // HARDRUN_AGAIN out of it.
 void hr_unhide(void);

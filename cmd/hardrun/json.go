@@ -57,6 +57,25 @@ func (j *jsonWriter) list(name string, n int, object func(i int)) {
 	j.close("]")
 }
 
+// object is a member whose value is an object.
+func (j *jsonWriter) object(name string, members func()) {
+	j.raw(name, "")
+	j.open("{")
+	members()
+	j.close("}")
+}
+
+// strings is a member whose value is an array of strings.
+func (j *jsonWriter) strings(name string, list []string) {
+	j.raw(name, "")
+	j.open("[")
+	for _, s := range list {
+		j.next()
+		j.quote(s)
+	}
+	j.close("]")
+}
+
 // quote writes a string. What is not UTF-8 becomes U+FFFD, as JSON has no other
 // place for it.
 func (j *jsonWriter) quote(s string) {

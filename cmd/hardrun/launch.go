@@ -20,7 +20,7 @@ func launch(args []string) int {
 		unpin()
 		return help()
 	}
-	if len(in.command) == 0 {
+	if len(in.command) == 0 && in.unit == nil {
 		code := usage("a command is missing")
 		hint("hardrun [OPTION]... [--] COMMAND [ARG]..., or hardrun --help")
 		return code
@@ -42,17 +42,26 @@ func launch(args []string) int {
 		say("--log: " + launcher.Reason(err))
 		return launcher.ExitFDs
 	}
-	env, err := launcher.Gather(&in.policy, "launch", in.command, thread.Snapshot)
+	if in.unit != nil || in.errand != nil || isService(&in.policy) {
+		return serve(in, thread)
+	}
+	return confine(thread, &in.policy, in.command, nil)
+}
+
+// confine confines this process and executes the words. It returns only when that failed.
+// given is what a command of a service gets; nil for a command that is all there is.
+func confine(thread *launcher.Thread, p *policy.Policy, words []string, given *launcher.Given) int {
+	env, err := launcher.GatherFor(p, "launch", words, thread.Snapshot, given)
 	if err != nil {
 		say("before the first step: " + launcher.Reason(err))
 		return launcher.ExitExec
 	}
-	plan := launcher.Compile(&in.policy, env)
+	plan := launcher.Compile(p, env)
 	if len(plan.Refused) > 0 {
 		return refusals(plan.Refused)
 	}
 	if thread.Guessed {
-		if right := plan.Start == nil && in.policy.PrivatePIDs.V; !right {
+		if right := plan.Start == nil && p.PrivatePIDs.V; !right {
 			return guessWas(right) // the parent starts in place of this process
 		} else if status := guessWas(right); status != 0 {
 			return status
@@ -91,6 +100,9 @@ func failed(err error) int {
 
 // refused says why a command line is not taken.
 func refused(err error) int {
+	if u, ok := err.(*unitError); ok {
+		return badUnit([]error{u})
+	}
 	say(err.Error())
 	var u interface{ Hint() string }
 	var p *policy.Error

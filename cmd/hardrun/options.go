@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/unit"
 )
 
 // usageError is a command line that cannot be meant.
@@ -12,18 +13,29 @@ type usageError struct{ text, hint string }
 func (e *usageError) Error() string { return e.text }
 func (e *usageError) Hint() string  { return e.hint }
 
+// option is one that was given: its row, nil for -p, and how it was written.
+type option struct {
+	row           *policy.Directive
+	dashed, value string
+}
+
 // invocation is a command line: the policy it asks for, and the command.
 type invocation struct {
 	policy  policy.Policy
 	command []string
 	options []string // all before the command, as they were
-	dashes  bool     // "--" stood before the command
+	finder  unit.Finder
+	warns   bool       // --unknown=warn
+	unit    *unit.Unit // of --unit; or the lines of --drop-in alone, which has no Path then
+	errand  *errand    // what this process is told, where it runs one command of a service
+	dashes  bool       // "--" stood before the command
 	help    bool
 
 	// Of subcommands.
-	json   bool
-	filter bool   // --filter
-	who    string // --for=
+	json     bool
+	settings bool   // --settings
+	filter   bool   // --filter
+	who      string // --for=
 }
 
 // parse reads options by hand over the table of directives. The order is kept,
@@ -31,6 +43,8 @@ type invocation struct {
 // extra takes the options of a subcommand, or is nil.
 func parse(args []string, extra func(in *invocation, name, value string, has bool) (bool, error)) (*invocation, error) {
 	in := &invocation{}
+	given := make([]option, 0, 16)
+	loads := false
 	i := 0
 	for i < len(args) {
 		arg := args[i]
@@ -80,7 +94,16 @@ func parse(args []string, extra func(in *invocation, name, value string, has boo
 			value = next
 			i++
 		}
-		if err := in.assign(d, dashed, value); err != nil {
+		given = append(given, option{d, dashed, value})
+		loads = loads || d != nil && d.Own && (d.Name == "Unit" || d.Name == "DropIn")
+	}
+	if loads || commandFD() > 0 { // what a unit says comes first, wherever it is named: options are stronger
+		if err := in.load(given); err != nil {
+			return nil, err
+		}
+	}
+	for _, o := range given {
+		if err := in.assign(o.row, o.dashed, o.value); err != nil {
 			return nil, err
 		}
 	}
@@ -105,9 +128,6 @@ func lookup(dashed, name string) (*policy.Directive, error) {
 		if d := policy.ByShort(name[0]); d != nil {
 			return d, nil
 		}
-	}
-	if name == "unit" {
-		return nil, &usageError{"--unit: unit files are known, and not yet read", ""}
 	}
 	d := policy.ByOption(name)
 	if d == nil {

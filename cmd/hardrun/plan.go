@@ -18,12 +18,18 @@ func planCommand(args []string) int {
 	if in.help {
 		return help()
 	}
-	if len(in.command) == 0 {
+	if in.settings {
+		return settingsCommand(in)
+	}
+	if len(in.command) == 0 && in.unit == nil {
 		return usage("plan: a command is missing")
 	}
 	who := in.who
 	if who == "" {
 		who = "root"
+	}
+	if in.unit != nil || isService(&in.policy) {
+		return planUnit(in, who)
 	}
 	env, err := launcher.Gather(&in.policy, who, in.command, snapshot())
 	if err != nil {
@@ -60,6 +66,8 @@ func planOption(in *invocation, name, value string, has bool) (bool, error) {
 	switch {
 	case name == "json" && !has:
 		in.json = true
+	case name == "settings" && !has:
+		in.settings = true
 	case name == "filter" && !has:
 		in.filter = true
 	case name == "for" && (value == "root" || value == "self"):
@@ -95,12 +103,24 @@ func origin(e *launcher.Entry) string {
 // planText is the plan for a person: one line a step.
 func planText(plan *launcher.Plan) string {
 	var b strings.Builder
-	switch plan.For {
+	planHead(&b, plan.For)
+	planSteps(&b, plan, "")
+	planRest(&b, plan.Refused, plan.Waived, plan.Notes)
+	return b.String()
+}
+
+// planHead says for whom a plan is.
+func planHead(b *strings.Builder, who string) {
+	switch who {
 	case "root":
 		b.WriteString("plan for root with every capability (--for=self: for who asks)\n")
 	default:
 		b.WriteString("plan for the user who asks\n")
 	}
+}
+
+// planSteps are the steps, each behind the indent.
+func planSteps(b *strings.Builder, plan *launcher.Plan, indent string) {
 	stage, what := 0, 0
 	for i := range plan.Entries {
 		e := &plan.Entries[i]
@@ -111,22 +131,25 @@ func planText(plan *launcher.Plan) string {
 	}
 	for i := range plan.Entries {
 		e := &plan.Entries[i]
-		line := pad(e.Stage.String(), stage) + "  " + pad(e.Step.String(), what) + "  " + origin(e)
+		line := indent + pad(e.Stage.String(), stage) + "  " + pad(e.Step.String(), what) + "  " + origin(e)
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
-	for i := range plan.Refused {
-		b.WriteString("refused: " + plan.Refused[i].Error() + "\n")
-		if h := plan.Refused[i].Hint; h != "" {
+}
+
+// planRest is what comes behind the steps. What belongs to a service manager is one line.
+func planRest(b *strings.Builder, refused, waived []launcher.Refusal, notes []launcher.Note) {
+	for i := range refused {
+		b.WriteString("refused: " + refused[i].Error() + "\n")
+		if h := refused[i].Hint; h != "" {
 			b.WriteString("  hint: " + h + "\n")
 		}
 	}
-	for i := range plan.Waived {
-		b.WriteString("waived: " + plan.Waived[i].Error() + "\n")
+	for i := range waived {
+		b.WriteString("waived: " + waived[i].Error() + "\n")
 	}
-	for _, n := range plan.Notes {
+	for _, n := range notes {
 		b.WriteString("note: " + n.Text + " [" + n.ID + "]\n")
 	}
-	return b.String()
 }
 
 func pad(s string, n int) string {
@@ -142,6 +165,18 @@ func planJSON(plan *launcher.Plan, filter bool) string {
 	var j jsonWriter
 	j.open("{")
 	j.field("for", plan.For)
+	j.steps(plan)
+	j.refusals("refused", plan.Refused)
+	j.refusals("waived", plan.Waived)
+	j.notes(plan.Notes)
+	if filter {
+		j.filter(plan)
+	}
+	j.close("}")
+	return j.String() + "\n"
+}
+
+func (j *jsonWriter) steps(plan *launcher.Plan) {
 	j.list("steps", len(plan.Entries), func(i int) {
 		e := &plan.Entries[i]
 		j.field("stage", e.Stage.String())
@@ -151,17 +186,13 @@ func planJSON(plan *launcher.Plan, filter bool) string {
 		j.field("because", e.Because)
 		j.field("mechanism", e.Step.Mechanism())
 	})
-	j.refusals("refused", plan.Refused)
-	j.refusals("waived", plan.Waived)
-	j.list("notes", len(plan.Notes), func(i int) {
-		j.field("id", plan.Notes[i].ID)
-		j.field("text", plan.Notes[i].Text)
+}
+
+func (j *jsonWriter) notes(notes []launcher.Note) {
+	j.list("notes", len(notes), func(i int) {
+		j.field("id", notes[i].ID)
+		j.field("text", notes[i].Text)
 	})
-	if filter {
-		j.filter(plan)
-	}
-	j.close("}")
-	return j.String() + "\n"
 }
 
 func (j *jsonWriter) refusals(name string, list []launcher.Refusal) {

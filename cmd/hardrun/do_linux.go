@@ -1,0 +1,251 @@
+//go:build linux && cgo
+
+package main
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/hardrun/hardrun/caps"
+	"github.com/hardrun/hardrun/dirs"
+	"github.com/hardrun/hardrun/launcher"
+	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/process"
+	"github.com/hardrun/hardrun/supervise"
+	"golang.org/x/sys/unix"
+)
+
+// do is --do=reload and --do=stop: what a parent would do, for a service that has none. It
+// is for scripts of a supervisor that know the main process. Where that is a hardrun which
+// stayed as the parent, it is asked to do it.
+func (s *service) do() int {
+	pid, err := s.mainPID()
+	if err != nil {
+		say("--do=" + s.p.Do.V + ": " + launcher.Reason(err))
+		return launcher.ExitUsage
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err == unix.ESRCH {
+		say("--do=" + s.p.Do.V + ": there is no process " + strconv.Itoa(pid))
+		return 1
+	}
+	if err != nil {
+		say("pidfd_open: " + err.Error())
+		return launcher.ExitExec
+	}
+	parent, err := isHardrun(pid)
+	if err == nil && parent {
+		return s.ask(fd)
+	}
+	if err == nil {
+		err = s.found(pid)
+	}
+	if err != nil {
+		say("--do=" + s.p.Do.V + ": " + launcher.Reason(err))
+		return launcher.ExitExec
+	}
+	environ := []string{"MAINPID=" + strconv.Itoa(pid)}
+	if s.p.Do.V == "reload" {
+		return s.reload(fd, environ)
+	}
+	return s.stop(fd, environ)
+}
+
+// mainPID is --pid=, or what stands in PIDFile=.
+func (s *service) mainPID() (int, error) {
+	if s.p.PID.Set {
+		return s.p.PID.V, nil
+	}
+	path := s.p.Service.PIDFile.V
+	if path == "" {
+		return 0, errors.New("which process is it? --pid=N")
+	}
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return 0, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return 0, &os.PathError{Op: "fstat", Path: path, Err: err}
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Uid != 0 && st.Uid != uint32(unix.Geteuid()) {
+		return 0, errors.New(path + ": not a regular file of root's; --pid=N says which process it is")
+	}
+	var b [32]byte
+	n, err := unix.Read(fd, b[:])
+	if err != nil {
+		return 0, &os.PathError{Op: "read", Path: path, Err: err}
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b[:n])))
+	if err != nil || pid < 2 {
+		return 0, errors.New(path + ": there is no process ID in it")
+	}
+	return pid, nil
+}
+
+// isHardrun tells whether a process executes the same file as this one.
+func isHardrun(pid int) (bool, error) {
+	var own, its unix.Stat_t
+	if err := unix.Stat("/proc/self/exe", &own); err != nil {
+		return false, &os.PathError{Op: "stat", Path: "/proc/self/exe", Err: err}
+	}
+	path := "/proc/" + strconv.Itoa(pid) + "/exe"
+	if err := unix.Stat(path, &its); err != nil {
+		return false, &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return own.Dev == its.Dev && own.Ino == its.Ino, nil
+}
+
+// ask hands a reload or a stop to the parent of a service, and waits for the end of a stop.
+func (s *service) ask(fd int) int {
+	signal := unix.SIGHUP
+	if s.p.Do.V == "stop" {
+		signal = unix.SIGTERM
+	}
+	if err := unix.PidfdSendSignal(fd, signal, nil, 0); err != nil {
+		say("pidfd_send_signal: " + err.Error())
+		return 1
+	}
+	if s.p.Do.V == "reload" {
+		return 0
+	}
+	if _, err := hasEnded(fd, process.Infinity); err != nil {
+		say(err.Error())
+		return 1
+	}
+	return 0
+}
+
+// found fills in what the start had made: the user, and the directories.
+func (s *service) found(pid int) error {
+	if s.p.DynamicUser.V {
+		name := dynamicName(s.p, s.name)
+		if u, err := caps.Host.LookupUser(name); err == nil && u.Entry {
+			s.p.User = policy.Opt[string]{V: name, Set: true, From: s.p.DynamicUser.From}
+		} else {
+			var st unix.Stat_t // of a process: its user
+			path := "/proc/" + strconv.Itoa(pid)
+			if err := unix.Stat(path, &st); err != nil {
+				return &os.PathError{Op: "stat", Path: path, Err: err}
+			}
+			if !dirs.IsDynamic(int(st.Uid)) {
+				return errors.New("process " + strconv.Itoa(pid) + " has not the user of a DynamicUser=")
+			}
+			s.given.Who = &caps.User{Name: name, UID: st.Uid, GID: st.Uid, Home: "/", Shell: "/usr/sbin/nologin"}
+		}
+	}
+	list, _ := directoryList(s.p, s.given.Who != nil)
+	giveDirectories(&s.given, list)
+	return nil
+}
+
+// commands runs the commands of a list, and is the status of the first that fails.
+func (s *service) commands(list int, environ []string) int {
+	for i, c := range s.p.Service.Commands[list].Items {
+		pid, err := s.start(supervise.Command{List: list, Index: i, Environ: environ, Exec: -1})
+		status := launcher.ExitExec
+		if err == nil {
+			status, err = waitFor(pid)
+		}
+		if err != nil {
+			say(policy.ExecNames[list] + "= " + c.From.String() + ": " + launcher.Reason(err))
+			return launcher.ExitExec
+		}
+		if status != 0 && !c.V.Ignore {
+			say(policy.ExecNames[list] + "= " + c.From.String() + ": exit status " + strconv.Itoa(status))
+			return status
+		}
+	}
+	return 0
+}
+
+func (s *service) reload(fd int, environ []string) int {
+	if len(s.p.Service.Commands[policy.ExecReload].Items) > 0 {
+		if status := s.commands(policy.ExecReload, environ); status != 0 {
+			return status
+		}
+		return s.commands(policy.ExecReloadPost, environ)
+	}
+	if s.p.Service.Type.V != "notify-reload" {
+		say("--do=reload: the unit has no ExecReload=")
+		return 1
+	}
+	if err := unix.PidfdSendSignal(fd, unix.Signal(supervise.Of(s.p).ReloadSignal), nil, 0); err != nil {
+		say("pidfd_send_signal: " + err.Error())
+		return 1
+	}
+	return 0
+}
+
+// stop runs ExecStop=, ends the main process, and does what comes after the end.
+func (s *service) stop(fd int, environ []string) int {
+	spec := supervise.Of(s.p)
+	status := s.commands(policy.ExecStop, environ)
+	for _, step := range [...]struct {
+		signal int
+		time   uint64
+	}{{spec.KillSignal, spec.TimeoutStop}, {spec.FinalKillSignal, process.Infinity}} {
+		if step.time == process.Infinity && !spec.SendSIGKILL {
+			break
+		}
+		gone, err := hasEnded(fd, 0)
+		if err == nil && !gone {
+			if err = unix.PidfdSendSignal(fd, unix.Signal(step.signal), nil, 0); err == nil {
+				gone, err = hasEnded(fd, step.time)
+			}
+		}
+		if err != nil && err != unix.ESRCH {
+			say("--do=stop: " + err.Error())
+			return 1
+		}
+		if gone {
+			break
+		}
+	}
+	status = max(status, s.commands(policy.ExecStopPost, []string{"SERVICE_RESULT=success"}))
+	list, _ := directoryList(s.p, s.given.Who != nil)
+	for _, err := range dirs.Remove(dirs.Root{}, removed(s.p, list)) {
+		say(err.Error())
+		status = max(status, 1)
+	}
+	return status
+}
+
+// hasEnded waits until the process of a pidfd has ended, or the time in microseconds is up.
+func hasEnded(fd int, µs uint64) (bool, error) {
+	wait := -1
+	if µs != process.Infinity {
+		wait = int(min(µs/1000, 1<<30))
+	}
+	for {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, wait)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return false, os.NewSyscallError("poll", err)
+		}
+		return n > 0, nil
+	}
+}
+
+// waitFor waits for the end of a child. status is 255 where a signal ended it.
+func waitFor(pid int) (status int, err error) {
+	for {
+		var ws unix.WaitStatus
+		_, err := unix.Wait4(pid, &ws, 0, nil)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return 0, os.NewSyscallError("wait4", err)
+		case ws.Exited():
+			return ws.ExitStatus(), nil
+		default:
+			return 255, nil
+		}
+	}
+}

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"errors"
+	"math/bits"
+	"path"
+	"strings"
+
+	"github.com/hardrun/hardrun/condition"
+	"github.com/hardrun/hardrun/dirs"
+	"github.com/hardrun/hardrun/launcher"
+	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/unit"
+)
+
+// serviceName is the name of the unit, or for a command alone what it would have: "redis-server.service".
+func serviceName(in *invocation) string {
+	if in.named() {
+		return in.unit.Name
+	}
+	if len(in.command) > 0 {
+		return path.Base(in.command[0]) + ".service"
+	}
+	return "hardrun.service"
+}
+
+// takeCommand puts the command of the command line in the place of ExecStart=.
+func takeCommand(in *invocation) {
+	if len(in.command) == 0 {
+		return
+	}
+	c := policy.Command{Path: in.command[0], Args: in.command, NoVars: true}
+	in.policy.Service.Commands[policy.ExecStart] = policy.List[policy.Command]{Items: []policy.Item[policy.Command]{{V: c}}}
+}
+
+// readyService completes a policy by systemd's defaults and by the command of the command
+// line. The errors are what cannot be meant.
+func readyService(in *invocation) []error {
+	if in.named() {
+		in.policy.UnitDefaults()
+	}
+	takeCommand(in)
+	return in.policy.Validate(in.named())
+}
+
+// needsParent tells whether a parent has to stay that knows of the service, and what cannot
+// be had where none may stay. One that only waits and forwards is made with the main command.
+func needsParent(p *policy.Policy) (bool, []launcher.Refusal) {
+	stays := false
+	var refused []launcher.Refusal
+	for _, r := range p.NeedsParent() {
+		switch {
+		case p.Parent.V != "never":
+			stays = stays || !r.Small
+		case !r.CleansOnly && !r.Small: // those the launcher refuses
+			refused = append(refused, launcher.Refusal{Directive: r.Name + "=", Origin: r.From, Text: "needs a parent: " + r.Why, Hint: "--parent=never forbids that one stays", Exit: launcher.ExitUsage})
+		}
+	}
+	return stays, refused
+}
+
+// isService tells whether a policy asks for what only a service has, so that there is more to
+// do than to execute the command.
+func isService(p *policy.Policy) bool {
+	for i := range p.Directories {
+		if len(p.Directories[i].Items) > 0 {
+			return true
+		}
+	}
+	for i := range p.Service.Commands {
+		if len(p.Service.Commands[i].Items) > 0 {
+			return true
+		}
+	}
+	if p.DynamicUser.V || p.RemoveIPC.V || p.Do.Set || len(p.Credentials.Items) > 0 || len(p.Conditions.Items) > 0 ||
+		len(p.Socket.Listen.Items) > 0 || len(p.SocketUnit.Items) > 0 || len(p.Service.OpenFile.Items) > 0 {
+		return true
+	}
+	for _, r := range p.NeedsParent() {
+		if !r.Small {
+			return true
+		}
+	}
+	return p.Parent.V == "always"
+}
+
+// linksOf are the paths of the links to a directory.
+func linksOf(d *dirs.Directory) []string {
+	var list []string
+	if d.Private {
+		list = append(list, d.Path())
+	}
+	for _, l := range d.Links {
+		list = append(list, d.Base+"/"+l)
+	}
+	return list
+}
+
+// badUnit says what is wrong with a unit.
+func badUnit(errs []error) int {
+	for _, err := range errs {
+		if u, ok := err.(*unitError); ok {
+			err = u.err
+		}
+		eachError(err, func(err error, text string) {
+			say(err.Error())
+			hint(text)
+		})
+	}
+	return launcher.ExitBadUnit
+}
+
+func conditionItem(c *policy.Item[policy.Condition]) condition.Item {
+	return condition.Item{Kind: c.V.Kind, Value: c.V.Value, Trigger: c.V.Trigger, Negate: c.V.Negate, Assert: c.V.Assert}
+}
+
+// dynamicName is the name of the user of DynamicUser=: User=, or one made of the unit's.
+func dynamicName(p *policy.Policy, unit string) string {
+	if p.User.Set {
+		return p.User.V
+	}
+	return strings.TrimSuffix(unit, ".service")
+}
+
+// directoryBases are where the kinds of directories are, systemd.exec(5).
+var directoryBases = [policy.DirectoryKinds]string{"/run", "/var/lib", "/var/cache", "/var/log", "/etc"}
+
+// directoryList are the directories of a service, without their owner. dynamic says that they
+// are those of a dynamic user.
+func directoryList(p *policy.Policy, dynamic bool) (list []dirs.Directory, from policy.Origin) {
+	for kind := range p.Directories {
+		mode := uint32(0o755)
+		if m := p.DirectoryMode[kind]; m.Set {
+			mode = m.V
+		}
+		for _, d := range p.Directories[kind].Items {
+			k := policy.DirectoryKind(kind)
+			private := dynamic && (k == policy.StateDirectory || k == policy.CacheDirectory || k == policy.LogsDirectory)
+			list = append(list, dirs.Directory{
+				Directive: directoryNames[kind], Base: directoryBases[kind], Name: d.V.Name, Links: d.V.Links, ReadOnly: d.V.ReadOnly,
+				Mode: mode, UID: -1, GID: -1, Private: private, Keep: k == policy.ConfigurationDirectory,
+			})
+			from = d.From
+		}
+	}
+	return list, from
+}
+
+var directoryNames = [policy.DirectoryKinds]string{"RuntimeDirectory", "StateDirectory", "CacheDirectory", "LogsDirectory", "ConfigurationDirectory"}
+
+// removed are the directories that go when the service has ended.
+func removed(p *policy.Policy, list []dirs.Directory) []dirs.Directory {
+	if p.RuntimeDirectoryPreserve.Set && p.RuntimeDirectoryPreserve.V != "no" {
+		return nil
+	}
+	var gone []dirs.Directory
+	for _, d := range list {
+		if strings.HasPrefix(d.Directive, "Runtime") {
+			gone = append(gone, d)
+		}
+	}
+	return gone
+}
+
+// listenAll are the sockets that are to be opened: those of socket units, and of --listen.
+type listenAll struct {
+	name   string // of the unit; empty for --listen
+	socket *policy.Socket
+}
+
+// socketUnits reads the socket units that --socket names, for one that is bare that of the
+// service.
+func socketUnits(in *invocation) ([]listenAll, []error) {
+	var all []listenAll
+	var errs []error
+	for _, it := range in.policy.SocketUnit.Items {
+		word := it.V
+		if word == "yes" {
+			word = strings.TrimSuffix(serviceName(in), ".service") + ".socket"
+			if in.named() && strings.Contains(in.policy.Unit.V, "/") { // a file: its own is beside it
+				word = strings.TrimSuffix(in.unit.Path, ".service") + ".socket"
+			}
+		}
+		f := unit.Finder{Path: in.finder.Path}
+		u, err := f.Load(word)
+		var q policy.Policy
+		if err == nil {
+			err = u.Apply(&q, in.warn())
+		}
+		if err == nil && u.Type() != "socket" {
+			err = errors.New(u.Name + " is no socket unit")
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all = append(all, listenAll{u.Name, &q.Socket})
+	}
+	if in.policy.Socket.Listen.IsSet() {
+		all = append(all, listenAll{"", &in.policy.Socket})
+	}
+	return all, errs
+}
+
+// commandArgs are the words of a command; given is told how they are meant.
+func commandArgs(c *policy.Command, given *launcher.Given) []string {
+	given.Vars = !c.NoVars
+	given.Shell, given.Login = c.Shell, c.Shell && c.Argv0
+	given.Argv0, given.Path = c.Argv0, c.Path
+	return c.Args
+}
+
+// lookupEnv is the value of a variable of an environment.
+func lookupEnv(environ []string, name string) (string, bool) {
+	for _, v := range environ {
+		if rest, ok := strings.CutPrefix(v, name+"="); ok {
+			return rest, true
+		}
+	}
+	return "", false
+}
+
+// giveDirectories gives the directories of a service to its commands.
+func giveDirectories(given *launcher.Given, list []dirs.Directory) {
+	given.Environ = append(given.Environ, dirs.Environ(list)...)
+	for i := range list {
+		d := &list[i]
+		given.Directories = append(given.Directories, launcher.GivenDirectory{Host: d.Host(), Inside: d.Host(), Links: linksOf(d), ReadOnly: d.ReadOnly, Directive: d.Directive})
+	}
+}
+
+// conditionFacts are what conditions ask of this process: what it was started with.
+func conditionFacts(snap *launcher.Snapshot) *condition.Facts {
+	f := &condition.Facts{Environ: snap.Environ}
+	for _, word := range snap.Affinity {
+		f.CPUs += bits.OnesCount64(word)
+	}
+	return f
+}

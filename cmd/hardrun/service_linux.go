@@ -1,0 +1,374 @@
+//go:build linux && cgo
+
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hardrun/hardrun/caps"
+	"github.com/hardrun/hardrun/condition"
+	"github.com/hardrun/hardrun/dirs"
+	"github.com/hardrun/hardrun/launcher"
+	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/supervise"
+	"golang.org/x/sys/unix"
+)
+
+// service is a start of a unit, or of a command with what only a service has: directories,
+// a user of its own, sockets, commands before and after.
+type service struct {
+	in    *invocation
+	p     *policy.Policy
+	t     *launcher.Thread
+	name  string         // "redis-server.service"
+	given launcher.Given // the same for all commands
+	keep  []int          // descriptors that the commands get
+	lock  *dirs.Lock     // of the uid of DynamicUser=
+
+	undo  []func() []error // what takes back what was made, where the start is refused
+	clean []func() []error // what is done when the service has ended
+}
+
+// serve starts a service. It returns when that failed, when there was nothing to start, and
+// where a parent stays, when the service has ended.
+func serve(in *invocation, t *launcher.Thread) int {
+	s := &service{in: in, p: &in.policy, t: t, name: serviceName(in)}
+	if in.errand != nil {
+		return s.command()
+	}
+	s.given = launcher.Given{Net: -1, IPC: -1, Tmp: -1, VarTmp: -1}
+	if in.named() {
+		s.given.Unit = s.name
+	}
+	if errs := readyService(in); len(errs) > 0 {
+		return badUnit(errs)
+	}
+	if s.p.Do.Set {
+		return s.do()
+	}
+	parent, refused := needsParent(s.p)
+	if len(refused) > 0 {
+		return refusals(refused)
+	}
+	if held, status := s.conditions(); !held {
+		return status
+	}
+	status := s.prepare()
+	if status == 0 {
+		status = s.check()
+	}
+	if status != 0 {
+		return max(status, s.end(s.undo))
+	}
+	if parent {
+		return s.supervise()
+	}
+	if status, on := s.before(); !on {
+		return max(status, s.end(s.clean))
+	}
+	return s.main()
+}
+
+// end runs what is left to be done, the last first. It is 0, or the status of a failure.
+func (s *service) end(acts []func() []error) int {
+	status := 0
+	for _, act := range slices.Backward(acts) {
+		for _, err := range act() {
+			say(launcher.Reason(err))
+			status = launcher.ExitExec
+		}
+	}
+	return status
+}
+
+// conditions tells whether the unit is to be started; if not, with which status hardrun ends.
+func (s *service) conditions() (held bool, status int) {
+	items := s.p.Conditions.Items
+	list := make([]condition.Item, len(items))
+	for i := range items {
+		list[i] = conditionItem(&items[i])
+	}
+	failed, open, err := condition.Check(list, conditionFacts(&s.t.Snapshot))
+	for _, o := range open {
+		say("note: " + s.name + ": " + o.Error())
+	}
+	switch {
+	case err != nil:
+		say(s.name + ": " + err.Error())
+		return false, launcher.ExitBadUnit
+	case failed == nil:
+		return true, 0
+	case failed.Assert:
+		say(s.name + ": " + failed.String() + " does not hold")
+		return false, 1
+	}
+	say(s.name + ": " + failed.String() + " does not hold, nothing is started")
+	return false, s.p.SkipStatus.V
+}
+
+// refuse says why something cannot be had, and is its status.
+func (s *service) refuse(directive string, from policy.Origin, exit int, err error) int {
+	r := launcher.Refusal{Directive: directive + "=", Origin: from, Text: launcher.Reason(err), Exit: exit}
+	return refusals([]launcher.Refusal{r})
+}
+
+// prepare makes what all commands share. It is 0, or the status of a refusal.
+func (s *service) prepare() int {
+	for _, step := range [...]func() int{s.identity, s.directories, s.sockets, s.credentials, s.shared} {
+		if status := step(); status != 0 {
+			return status
+		}
+	}
+	var id [16]byte
+	if _, err := unix.Getrandom(id[:], 0); err != nil {
+		say("getrandom: " + err.Error())
+		return launcher.ExitExec
+	}
+	if s.in.named() {
+		s.given.Environ = append(s.given.Environ, "INVOCATION_ID="+hex.EncodeToString(id[:]))
+	}
+	return 0
+}
+
+// who is the user and the group that what is made for the service belongs to.
+func (s *service) who() (uid, gid int, err error) {
+	if w := s.given.Who; w != nil {
+		return int(w.UID), int(w.GID), nil
+	}
+	uid, gid = unix.Geteuid(), unix.Getegid()
+	if s.p.User.Set {
+		u, err := caps.Host.LookupUser(s.p.User.V)
+		if err != nil {
+			return 0, 0, err
+		}
+		uid = int(u.UID)
+		if u.Entry {
+			gid = int(u.GID)
+		}
+	}
+	if s.p.Group.Set {
+		g, err := caps.Host.LookupGroup(s.p.Group.V)
+		if err != nil {
+			return 0, 0, err
+		}
+		gid = int(g.GID)
+	}
+	return uid, gid, nil
+}
+
+// directories makes RuntimeDirectory= and the like.
+func (s *service) directories() int {
+	list, from := directoryList(s.p, s.given.Who != nil)
+	if len(list) == 0 {
+		return 0
+	}
+	uid, gid, err := s.who()
+	if err != nil {
+		return s.refuse("User", s.p.User.From, launcher.ExitUser, err)
+	}
+	for i := range list {
+		if !list[i].Keep {
+			list[i].UID, list[i].GID = uid, gid
+		}
+	}
+	made, err := dirs.Make(dirs.Root{}, list)
+	if err != nil {
+		return s.refuse(list[0].Directive, from, directoryExit(err), err)
+	}
+	s.undo = append(s.undo, func() []error { return oneError(made.Undo()) })
+	for _, path := range made.Left {
+		say("note: " + path + " keeps its owner: it is a mount or a device")
+	}
+	giveDirectories(&s.given, list)
+	if gone := removed(s.p, list); len(gone) > 0 {
+		s.clean = append(s.clean, func() []error { return dirs.Remove(dirs.Root{}, gone) })
+	}
+	return 0
+}
+
+func oneError(err error) []error {
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}
+
+// directoryExit is systemd's status for the kind of directory that an error names.
+func directoryExit(err error) int {
+	exits := [policy.DirectoryKinds]int{launcher.ExitRuntimeDir, launcher.ExitStateDir, launcher.ExitCacheDir, launcher.ExitLogsDir, launcher.ExitConfigDir}
+	for kind, name := range directoryNames {
+		if strings.HasPrefix(err.Error(), name) {
+			return exits[kind]
+		}
+	}
+	return launcher.ExitRuntimeDir
+}
+
+// check looks whether the main command could be started, before any command is.
+func (s *service) check() int {
+	if s.p.Service.Commands[policy.ExecStart].Items == nil {
+		return 0
+	}
+	p := s.p.ForCommand(policy.ExecStart, 0)
+	given := s.given
+	env, err := launcher.GatherFor(&p, "launch", commandArgs(&s.p.Service.Commands[policy.ExecStart].Items[0].V, &given), s.t.Snapshot, &given)
+	if err != nil {
+		say("before the first step: " + launcher.Reason(err))
+		return launcher.ExitExec
+	}
+	plan := launcher.Compile(&p, env)
+	if len(plan.Refused) > 0 {
+		return refusals(plan.Refused)
+	}
+	return 0
+}
+
+// errand is what a command is told.
+func (s *service) errand(list, index int, environ []string) *errand {
+	o := &errand{unit: s.in.unit, list: list, index: index, given: s.given, exec: -1}
+	o.given.Environ = append(slices.Clone(s.given.Environ), environ...)
+	return o
+}
+
+// start starts a command in a child.
+func (s *service) start(c supervise.Command) (int, error) {
+	o := s.errand(c.List, c.Index, c.Environ)
+	o.exec = c.Exec
+	keep := s.keep
+	if c.Exec >= 0 {
+		keep = append(slices.Clone(keep), c.Exec)
+	}
+	return spawn(s.t, o.tell(), keep)
+}
+
+// command runs the one command that this process is told to.
+func (s *service) command() int {
+	o := s.in.errand
+	if s.in.named() {
+		s.p.UnitDefaults()
+	}
+	takeCommand(s.in)
+	items := s.p.Service.Commands[o.list].Items
+	if o.index >= len(items) {
+		say(errTold.Error())
+		return launcher.ExitExec
+	}
+	toldAgain, toldKeep = commandFD(), o.descriptors()
+	for _, fd := range toldKeep {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
+			say(os.NewSyscallError("fcntl(F_SETFD)", err).Error())
+			return launcher.ExitFDs
+		}
+	}
+	p := s.p.ForCommand(o.list, o.index)
+	return confine(s.t, &p, commandArgs(&items[o.index].V, &o.given), &o.given)
+}
+
+// main executes the main command in this process.
+func (s *service) main() int {
+	list := s.p.Service.Commands[policy.ExecStart].Items
+	if len(list) == 0 {
+		return s.end(s.clean)
+	}
+	o := s.errand(policy.ExecStart, 0, nil)
+	fd, err := handOverCommand(o.tell())
+	if err != nil {
+		say(err.Error())
+		return launcher.ExitExec
+	}
+	toldAgain, toldKeep = fd, o.descriptors()
+	p := s.p.ForCommand(policy.ExecStart, 0)
+	return confine(s.t, &p, commandArgs(&list[0].V, &o.given), &o.given)
+}
+
+// before runs the commands that come before the main one. on tells whether that is to start.
+func (s *service) before() (status int, on bool) {
+	for _, list := range [...]int{policy.ExecCondition, policy.ExecStartPre} {
+		for i, c := range s.p.Service.Commands[list].Items {
+			pid, err := s.start(supervise.Command{List: list, Index: i, Exec: -1})
+			status := 0
+			if err == nil {
+				status, err = waitFor(pid)
+			}
+			switch {
+			case err != nil:
+				say(policy.ExecNames[list] + "= " + c.From.String() + ": " + launcher.Reason(err))
+				return launcher.ExitExec, false
+			case status == 0 || c.V.Ignore:
+			case list == policy.ExecCondition && status < 255:
+				say(policy.ExecNames[list] + "= " + c.From.String() + ": exit status " + strconv.Itoa(status) + ", nothing is started")
+				return s.p.SkipStatus.V, false
+			default:
+				say(policy.ExecNames[list] + "= " + c.From.String() + ": exit status " + strconv.Itoa(status))
+				return status, false
+			}
+		}
+	}
+	return 0, true
+}
+
+// supervise stays as the parent, and is the status of the service.
+func (s *service) supervise() int {
+	spec := supervise.Of(s.p)
+	spec.SkipStatus = s.p.SkipStatus.V
+	spec.Between = s.p.Init.V || s.p.PrivatePIDs.V
+	if s.p.ReadyFD.Set {
+		spec.ReadyFD = s.p.ReadyFD.V
+		if _, err := unix.FcntlInt(uintptr(spec.ReadyFD), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
+			say("--ready-fd: " + os.NewSyscallError("fcntl(F_SETFD)", err).Error())
+			return max(launcher.ExitFDs, s.end(s.clean))
+		}
+	}
+	if err := s.notify(spec); err != nil {
+		say("NOTIFY_SOCKET: " + launcher.Reason(err))
+		return max(launcher.ExitFDs, s.end(s.clean))
+	}
+	fd, taken, err := catch(supervise.Caught)
+	if err != nil {
+		say(err.Error())
+		return max(launcher.ExitSignals, s.end(s.clean))
+	}
+	return supervise.Run(spec, &supervise.Host{
+		Signals: fd,
+		Taken:   taken,
+		Start:   s.start,
+		Say:     say,
+		Clean: func() []error {
+			var errs []error
+			for _, act := range slices.Backward(s.clean) {
+				errs = append(errs, act()...)
+			}
+			return errs
+		},
+	})
+}
+
+// notify makes the socket at which the daemon tells that it is ready, where that matters.
+func (s *service) notify(spec *supervise.Spec) error {
+	outer, _ := lookupEnv(s.t.Snapshot.Environ, "NOTIFY_SOCKET")
+	spec.Outer = outer
+	if spec.Type != "notify" && spec.Type != "notify-reload" && outer == "" && spec.NotifyAccess == "none" {
+		return nil
+	}
+	path := "/run/hardrun/notify/" + strconv.Itoa(unix.Getpid())
+	if unix.Geteuid() != 0 {
+		return errors.New("the socket is below /run/hardrun, which is root's")
+	}
+	reserved, err := dirs.Root{}.Reserve()
+	if err != nil {
+		return err
+	}
+	if err := os.NewSyscallError("close", unix.Close(reserved)); err != nil {
+		return err
+	}
+	if spec.NotifyFD, err = supervise.Listen(path); err != nil {
+		return err
+	}
+	spec.NotifyPath, s.given.Notify = path, path
+	return nil
+}

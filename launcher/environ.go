@@ -214,7 +214,7 @@ func (c *compiler) loginEnvironment(set func(string)) {
 	}
 	set("LOGNAME=" + name)
 	set("USER=" + name)
-	if loginShell(u.Shell) {
+	if LoginShell(u.Shell) {
 		set("SHELL=" + u.Shell)
 	}
 }

@@ -126,14 +126,14 @@ func (e *Env) account() *caps.User {
 
 // shellOf is the shell of a user: what is none stands for that of the machine.
 func shellOf(u *caps.User) string {
-	if !loginShell(u.Shell) {
+	if !LoginShell(u.Shell) {
 		return "/bin/sh"
 	}
 	return u.Shell
 }
 
-// loginShell tells whether a shell lets somebody in.
-func loginShell(path string) bool {
+// LoginShell tells whether a shell lets somebody in.
+func LoginShell(path string) bool {
 	switch path {
 	case "", "/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false", "/bin/nologin", "/usr/bin/nologin":
 		return false

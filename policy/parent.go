@@ -67,7 +67,7 @@ func (p *Policy) NeedsParent() []ParentReason {
 	if p.DynamicUser.V {
 		add(true, "RemoveIPC", p.DynamicUser.From, true, false)
 	} else {
-		add(p.RemoveIPC.V && p.User.Set, "RemoveIPC", p.RemoveIPC.From, true, false)
+		add(p.RemoveIPC.V && (p.User.Set || p.Group.Set), "RemoveIPC", p.RemoveIPC.From, true, false)
 	}
 	add(p.Socket.RemoveOnStop.V && len(p.Socket.Listen.Items) > 0, "RemoveOnStop", p.Socket.RemoveOnStop.From, true, false)
 	if s.RemainAfterExit.V && len(all) > 0 {

@@ -92,8 +92,8 @@ func commandPath(word string, shell bool, expand func(string) (string, error)) (
 		return "", err
 	case path == "" && shell && word == "":
 		return "", nil
-	case path == "":
-		return "", errors.New("the path of the command is empty")
+	case path == "" || path == ";":
+		return "", errors.New("the path of the command is missing")
 	case strings.IndexByte("-@:+!|", path[0]) >= 0:
 		return "", bad("a prefix that stands twice, or does not go with another: ", path)
 	case len(path) > pathMax:

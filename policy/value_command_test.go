@@ -62,7 +62,7 @@ func TestParseCommands(t *testing.T) {
 		}
 	}
 	for _, line := range []string{
-		"", " ", ";", "-", "@/a", `@/a ""`, "bin/a", "./a", "/", "/a/", "/a/..", ".", "/a\x01b", `/a "b`, "/a 'b", "--/a", "+!/a", "!+/a",
+		"", " ", ";", "-", "-;", "!!; /a", "@/a", `@/a ""`, "bin/a", "./a", "/", "/a/", "/a/..", ".", "/a\x01b", `/a "b`, "/a 'b", "--/a", "+!/a", "!+/a",
 		"--a", "!-!a", "| a", "%e", "|%e", "%?", "/a %?", "a\x00", `"/a\nb"`, "/" + strings.Repeat("a/", 2048) + "a",
 	} {
 		if got, err := ParseCommands(line, expandTest); err == nil {
@@ -78,7 +78,7 @@ func TestParseCommands(t *testing.T) {
 
 // FuzzParseCommands: no line panics, and what is taken is printed and read back the same.
 func FuzzParseCommands(f *testing.F) {
-	for _, s := range []string{"-@/a b ; c", `|'x \n' \; "`, "!!!/a", "%i", `/a \x00 \-`, "@|", "/a//b ; ;"} {
+	for _, s := range []string{"-@/a b ; c", `|'x \n' \; "`, "!!!/a", "%i", "!!;", `/a \x00 \-`, "@|", "/a//b ; ;"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -23,7 +23,6 @@ type world struct {
 	log     []string
 	readied int
 	asked   bool // a stop was asked for
-	before  state
 }
 
 func (w *world) now() uint64 { return w.clock }
@@ -104,11 +103,7 @@ func (w *world) say(text string)       {}
 // TestRandom throws everything at machines that can happen. Each of them ends: by itself, or
 // when it is told to stop and everything that is killed dies.
 func TestRandom(t *testing.T) {
-	rounds := 200000
-	if testing.Short() {
-		rounds = 5000
-	}
-	for seed := range rounds {
+	for seed := range 3000000 {
 		random(t, uint64(seed))
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)

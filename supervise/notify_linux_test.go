@@ -140,7 +140,7 @@ func TestNotify(t *testing.T) {
 			v := begin(t, s)
 			if c.stop != "" {
 				v.there(c.stop)
-				time.Sleep(50 * time.Millisecond)
+				time.Sleep(500 * time.Millisecond) // the command that made it may still run
 				if c.name == "descriptors" {
 					list, err := os.ReadDir(fmt.Sprint("/proc/", v.cmd.Process.Pid, "/fd"))
 					if err != nil || len(list) > 20 {

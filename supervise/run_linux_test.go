@@ -241,11 +241,6 @@ func (v *service) there(name string) {
 	v.until(name, func() bool { return v.get(name) != "" })
 }
 
-func (v *service) traced(text string) {
-	v.t.Helper()
-	v.until(text, func() bool { return strings.Contains(v.get("trace"), text) })
-}
-
 func (v *service) send(signals ...syscall.Signal) {
 	v.t.Helper()
 	for _, s := range signals {
@@ -587,7 +582,7 @@ func TestForksBadly(t *testing.T) {
 				a := &s.Spec.Commands[policy.ExecStart][i].Args[0]
 				*a = strings.ReplaceAll(*a, "$P"+dir+"/pid", "$PPID") // of $PPID only the end was meant
 			}
-			s.Spec.PIDFile, s.Spec.TimeoutStart = dir+"/pid", 500e3
+			s.Spec.PIDFile, s.Spec.TimeoutStart = dir+"/pid", 1500e3
 			if strings.Contains(c.main, "$PPID") {
 				s.Spec.Commands[policy.ExecStart][0].Args[0] = daemon + "echo $PPID >" + dir + "/pid"
 			}

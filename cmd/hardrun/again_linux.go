@@ -42,10 +42,12 @@ func startAgain(t *launcher.Thread, plan *launcher.Plan) int {
 }
 
 // toldAgain is the memfd that a second start needs to know which command of a service it
-// runs, 0 where it is none; toldKeep are the descriptors that were given to the command.
+// runs, 0 where it is none; toldKeep are the descriptors that were given to the command, and
+// toldLock is the one which is held until the command is executed, below 3 where none is.
 var (
 	toldAgain int
 	toldKeep  []int
+	toldLock  int
 )
 
 // start is startAgain behind what belongs to this start.
@@ -156,7 +158,7 @@ func rowsAgain(p *row.Program, status int, keep []int) error {
 		return err
 	}
 	kept := make([]int32, 0, 16)
-	for _, fd := range descriptors(p, append([]int{status, log.fd, log.syslog}, keep...)) {
+	for _, fd := range descriptors(p, append([]int{status, log.fd, log.syslog, toldLock}, keep...)) {
 		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
 		if err == nil {
 			var flags int

@@ -207,8 +207,8 @@ func (s *service) stop(fd int, environ []string) int {
 	}
 	status = max(status, s.commands(policy.ExecStopPost, []string{"SERVICE_RESULT=success"}))
 	list, _ := directoryList(s.p, s.given.Who != nil)
-	for _, err := range dirs.Remove(dirs.Root{}, removed(s.p, list)) {
-		say(err.Error())
+	s.clean = append(s.clean, func() []error { return dirs.Remove(dirs.Root{}, removed(s.p, list)) })
+	if failed := max(s.objects(), s.end(s.clean)); failed != 0 {
 		status = max(status, 1)
 	}
 	return status

@@ -87,7 +87,9 @@ func TestParseRefuses(t *testing.T) {
 		{[]string{"--user=a\x00b", "x"}, "NUL", ""},
 		{[]string{"x", "a\x00b"}, "NUL", ""},
 		{[]string{"nginx.service"}, "a unit file is no command", "--unit nginx.service"},
-		{[]string{"--unit", "nginx.service"}, "not yet read", ""},
+		{[]string{"--unit", "no-such-unit"}, "no-such-unit.service: ", ""},
+		{[]string{"--unit", "a", "--unit", "b"}, "one unit is taken", ""},
+		{[]string{"--drop-in=@network-servic", "x"}, "unknown profile", "@network-service"},
 	} {
 		in, err := parse(tt.line, nil)
 		if err == nil {

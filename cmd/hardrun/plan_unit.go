@@ -66,6 +66,7 @@ func planService(in *invocation, who string) (sp *servicePlan, errs []error) {
 	sp.directories(p, &given)
 	sp.sockets(in, &given)
 	sp.credentials(p, &given)
+	given.Booted = wantsBooted(p, len(given.Sockets))
 	for _, list := range [...]int{policy.ExecCondition, policy.ExecStartPre, policy.ExecStart, policy.ExecStartPost, policy.ExecReload, policy.ExecReloadPost, policy.ExecStop, policy.ExecStopPost} {
 		for i := range p.Service.Commands[list].Items {
 			if err := sp.addCommand(in, who, list, i, given); err != nil {

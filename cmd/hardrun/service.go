@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"math/bits"
+	"os"
 	"path"
 	"strings"
 
+	"github.com/hardrun/hardrun/caps"
 	"github.com/hardrun/hardrun/condition"
 	"github.com/hardrun/hardrun/dirs"
 	"github.com/hardrun/hardrun/launcher"
@@ -210,6 +212,21 @@ func commandArgs(c *policy.Command, given *launcher.Given) []string {
 	return c.Args
 }
 
+// wantsBooted tells whether the daemon is to see an empty /run/systemd/system, sd_booted(3),
+// as the host has none: it is passed sockets, or the unit shows that directory.
+func wantsBooted(p *policy.Policy, sockets int) bool {
+	const dir = "/run/systemd/system"
+	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
+		return false
+	}
+	for i := range p.Binds.Items {
+		if p.Binds.Items[i].V.Source == dir {
+			return true
+		}
+	}
+	return sockets > 0
+}
+
 // lookupEnv is the value of a variable of an environment.
 func lookupEnv(environ []string, name string) (string, bool) {
 	for _, v := range environ {
@@ -236,4 +253,21 @@ func conditionFacts(snap *launcher.Snapshot) *condition.Facts {
 		f.CPUs += bits.OnesCount64(word)
 	}
 	return f
+}
+
+// loginEnvironment are the variables of User=, for a command that has it not, but is told of
+// it: systemd.exec(5) "Environment Variables in Spawned Processes".
+func loginEnvironment(p *policy.Policy) []string {
+	if !p.User.Set || p.SetLoginEnvironment.Set && !p.SetLoginEnvironment.V {
+		return nil
+	}
+	u, err := caps.Host.LookupUser(p.User.V)
+	if err != nil || !u.Entry { // the main command says so
+		return nil
+	}
+	list := []string{"HOME=" + u.Home, "LOGNAME=" + u.Name, "USER=" + u.Name}
+	if launcher.LoginShell(u.Shell) {
+		list = append(list, "SHELL="+u.Shell)
+	}
+	return list
 }

@@ -28,7 +28,6 @@ type service struct {
 	name  string         // "redis-server.service"
 	given launcher.Given // the same for all commands
 	keep  []int          // descriptors that the commands get
-	lock  *dirs.Lock     // of the uid of DynamicUser=
 
 	undo  []func() []error // what takes back what was made, where the start is refused
 	clean []func() []error // what is done when the service has ended
@@ -119,11 +118,12 @@ func (s *service) refuse(directive string, from policy.Origin, exit int, err err
 
 // prepare makes what all commands share. It is 0, or the status of a refusal.
 func (s *service) prepare() int {
-	for _, step := range [...]func() int{s.identity, s.directories, s.sockets, s.credentials, s.shared} {
+	for _, step := range [...]func() int{s.identity, s.objects, s.directories, s.sockets, s.credentials, s.shared} {
 		if status := step(); status != 0 {
 			return status
 		}
 	}
+	s.given.Booted = wantsBooted(s.p, len(s.given.Sockets))
 	var id [16]byte
 	if _, err := unix.Getrandom(id[:], 0); err != nil {
 		say("getrandom: " + err.Error())
@@ -230,15 +230,18 @@ func (s *service) check() int {
 
 // errand is what a command is told.
 func (s *service) errand(list, index int, environ []string) *errand {
-	o := &errand{unit: s.in.unit, list: list, index: index, given: s.given, exec: -1}
+	o := &errand{unit: s.in.unit, list: list, index: index, given: s.given, exec: -1, lock: -1}
 	o.given.Environ = append(slices.Clone(s.given.Environ), environ...)
+	if c := &s.p.Service.Commands[list].Items[index].V; c.Full || c.NoUser {
+		o.given.Environ = append(o.given.Environ, loginEnvironment(s.p)...)
+	}
 	return o
 }
 
 // start starts a command in a child.
 func (s *service) start(c supervise.Command) (int, error) {
 	o := s.errand(c.List, c.Index, c.Environ)
-	o.exec = c.Exec
+	o.exec, o.child = c.Exec, true
 	keep := s.keep
 	if c.Exec >= 0 {
 		keep = append(slices.Clone(keep), c.Exec)
@@ -258,7 +261,7 @@ func (s *service) command() int {
 		say(errTold.Error())
 		return launcher.ExitExec
 	}
-	toldAgain, toldKeep = commandFD(), o.descriptors()
+	toldAgain, toldKeep, toldLock = commandFD(), o.descriptors(), o.lock
 	for _, fd := range toldKeep {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
 			say(os.NewSyscallError("fcntl(F_SETFD)", err).Error())
@@ -266,6 +269,9 @@ func (s *service) command() int {
 		}
 	}
 	p := s.p.ForCommand(o.list, o.index)
+	if o.child { // the parent does that
+		p.Init, p.KillMode = policy.Opt[bool]{}, policy.Opt[string]{}
+	}
 	return confine(s.t, &p, commandArgs(&items[o.index].V, &o.given), &o.given)
 }
 
@@ -276,12 +282,19 @@ func (s *service) main() int {
 		return s.end(s.clean)
 	}
 	o := s.errand(policy.ExecStart, 0, nil)
+	if s.given.Who != nil { // a claim ends at execve(2)
+		lock, err := dirs.Root{}.Lock()
+		if err != nil {
+			return s.refuse("DynamicUser", s.p.DynamicUser.From, launcher.ExitUser, err)
+		}
+		o.lock = lock.FD()
+	}
 	fd, err := handOverCommand(o.tell())
 	if err != nil {
 		say(err.Error())
 		return launcher.ExitExec
 	}
-	toldAgain, toldKeep = fd, o.descriptors()
+	toldAgain, toldKeep, toldLock = fd, o.descriptors(), o.lock
 	p := s.p.ForCommand(policy.ExecStart, 0)
 	return confine(s.t, &p, commandArgs(&list[0].V, &o.given), &o.given)
 }

@@ -40,8 +40,25 @@ func (s *service) identity() int {
 	if err != nil {
 		return s.refuse("DynamicUser", p.DynamicUser.From, launcher.ExitUser, err)
 	}
-	s.lock = lock
+	// What is to be claimed is the process's for as long as it lives, so that others can choose.
+	if err := errors.Join(dirs.Claim(uid), lock.Release()); err != nil {
+		return s.refuse("DynamicUser", p.DynamicUser.From, launcher.ExitUser, err)
+	}
 	s.given.Who = &caps.User{Name: name, UID: uint32(uid), GID: uint32(uid), Home: "/", Shell: "/usr/sbin/nologin"}
+	return 0
+}
+
+// objects sees to it that RemoveIPC= is done at the end.
+func (s *service) objects() int {
+	p := s.p
+	if !p.DynamicUser.V && !(p.RemoveIPC.V && (p.User.Set || p.Group.Set)) {
+		return 0
+	}
+	uid, gid, err := s.who()
+	if err != nil {
+		return s.refuse("User", p.User.From, launcher.ExitUser, err)
+	}
+	s.clean = append(s.clean, func() []error { return dirs.RemoveIPC(dirs.Root{}, uid, gid) })
 	return 0
 }
 

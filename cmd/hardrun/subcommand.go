@@ -19,9 +19,9 @@ type command struct {
 // be one, and `hardrun -- plan` runs a program called plan.
 func commands() []command {
 	return []command{
-		{"plan", "[--json] [--filter] [--for=root|self] [OPTION]... COMMAND", "print the ordered steps of a launch, and why each is there", planCommand},
+		{"plan", "[--json] [--filter] [--settings] [--for=root|self] [OPTION]... COMMAND", "print the ordered steps of a launch, and why each is there", planCommand},
 		{"cage", "DIR [--user=U] -- COMMAND", "copy what a command needs into a root directory", func(a []string) int { return cageCommand(a, os.Stdout, os.Stderr) }},
-		{"directives", "[NAME]", "list every directive, or explain one", directivesCommand},
+		{"directives", "[NAME|@PROFILE]", "list every directive, explain one, or print a profile", directivesCommand},
 		{"syscalls", "[@GROUP|NAME]", "list the groups of system calls, or tell of one, or of a call", syscallsCommand},
 		{"completion", "bash|zsh|fish", "print a completion script", completionCommand},
 		{"version", "", "print the version, the reference, and how it was built", versionCommand},
@@ -61,12 +61,15 @@ func subcommand(args []string) int {
 const helpHead = `hardrun: systemd's sandbox for every machine and container that has no systemd
 
   hardrun [OPTION]... [--] COMMAND [ARG]...   confine, then exec COMMAND (same PID)
+  hardrun --unit NAME|FILE [OPTION]...        the same from a unit file; options are stronger
   hardrun plan [OPTION]... COMMAND [ARG]...   print the ordered steps, do nothing
 
 examples
   hardrun --user=bind --caps=net_bind_service --chroot=/srv/named -- named -f
   hardrun -u app --no-new-privs --limit-nofile=1024 -- /usr/bin/app
   hardrun -u app --caps=none --protect-system=strict --private-tmp --read-write-paths=/var/lib/app -- /usr/bin/app
+  exec hardrun --unit redis-server            in a script of runit, s6 or OpenRC
+  hardrun --unit nginx --drop-in=@network-service
   exec hardrun -u redis -- "$0" "$@"          in a container's entrypoint
 
 subcommands
@@ -100,8 +103,19 @@ var helpGroups = [...]struct {
 		"IPAddressAllow", "IPAddressDeny", "SocketBindAllow", "SocketBindDeny", "RestrictNetworkInterfaces", "BindNetworkInterface",
 		"IPIngressFilterPath", "IPEgressFilterPath", "BPFProgram",
 	}},
-	{"which control group it is in", []string{"CGroup", "Delegate", "DelegateSubgroup", "KillMode"}},
+	{"which control group it is in", []string{"CGroup", "Delegate", "DelegateSubgroup"}},
 	{"what it is started with", []string{"Env", "Environment", "EnvironmentFile", "PassEnvironment", "UnsetEnvironment", "ClearEnv", "StandardInput", "StandardOutput", "StandardError", "StandardInputText", "StandardInputData", "KeepFD", "IgnoreSIGPIPE", "UMask", "KeepTTY", "TTYPath", "TTYReset", "TTYVHangup", "TTYVTDisallocate", "TTYRows", "TTYColumns"}},
+	{"which unit it is", []string{"Unit", "UnitPath", "DropIn", "Unknown", "SkipStatus", "Do", "PID"}},
+	{"what is made for it", []string{
+		"DynamicUser", "RuntimeDirectory", "RuntimeDirectoryMode", "RuntimeDirectoryPreserve", "StateDirectory", "StateDirectoryMode", "CacheDirectory", "CacheDirectoryMode",
+		"LogsDirectory", "LogsDirectoryMode", "ConfigurationDirectory", "ConfigurationDirectoryMode", "RemoveIPC",
+		"Listen", "Socket", "OpenFile", "NonBlocking", "LoadCredential", "SetCredential", "ImportCredential",
+	}},
+	{"how it starts and stops", []string{
+		"Type", "ExecCondition", "ExecStartPre", "ExecStartPost", "ExecReload", "ExecReloadPost", "ExecStop", "ExecStopPost", "RemainAfterExit", "PIDFile", "NotifyAccess", "ReadyFD",
+		"TimeoutSec", "TimeoutStartSec", "TimeoutStopSec", "TimeoutAbortSec", "TimeoutStartFailureMode", "TimeoutStopFailureMode", "RuntimeMaxSec", "RuntimeRandomizedExtraSec",
+		"KillMode", "KillSignal", "FinalKillSignal", "WatchdogSignal", "ReloadSignal", "SendSIGHUP", "SendSIGKILL", "SuccessExitStatus", "Parent", "Init",
+	}},
 	{"limits and scheduling", nil}, // all others of systemd's
 	{"hardrun itself", nil},        // all others of its own
 }

@@ -17,7 +17,9 @@ type errand struct {
 	unit        *unit.Unit // nil where the service is made of options alone
 	list, index int        // the command, in policy.Service.Commands
 	given       launcher.Given
-	exec        int // a descriptor that execve(2) of the command closes, which tells of it; -1 for none
+	child       bool // of a parent that stays, or that waits for it
+	exec        int  // a descriptor that execve(2) of the command closes, which tells of it; -1 for none
+	lock        int // the lock of the uid of DynamicUser= (dirs.Lock), held until execve(2); -1 for none
 }
 
 // descriptors are those that the process must have been given.
@@ -26,7 +28,7 @@ func (o *errand) descriptors() []int {
 	for _, s := range o.given.Sockets {
 		list = append(list, s.FD)
 	}
-	for _, fd := range [...]int{o.given.Net, o.given.IPC, o.given.Tmp, o.given.VarTmp, o.exec} {
+	for _, fd := range [...]int{o.given.Net, o.given.IPC, o.given.Tmp, o.given.VarTmp, o.exec, o.lock} {
 		if fd >= 0 {
 			list = append(list, fd)
 		}
@@ -82,6 +84,8 @@ func (o *errand) tell() []byte {
 	t.number(o.list)
 	t.number(o.index)
 	t.number(o.exec)
+	t.bool(o.child)
+	t.number(o.lock)
 	g := &o.given
 	t.text(g.Unit)
 	t.bool(g.Who != nil)
@@ -183,7 +187,7 @@ func hear(b []byte) (*errand, error) {
 		}
 		o.unit = u
 	}
-	o.list, o.index, o.exec = h.number(), h.number(), h.number()
+	o.list, o.index, o.exec, o.lock = h.number(), h.number(), h.number(), h.number()
 	g := &o.given
 	g.Unit = h.text()
 	if h.bool() {

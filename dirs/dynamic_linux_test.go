@@ -249,11 +249,11 @@ func TestChooseChurn(t *testing.T) {
 	uids := map[string]int{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for range 24 {
+	for range 16 {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			for range 25 {
+			for range 15 {
 				uid := said(t, 0, nil, "choose", root, "one", "", "alone", locks)
 				mu.Lock()
 				uids[uid]++
@@ -270,7 +270,7 @@ func TestChooseChurn(t *testing.T) {
 		n += times
 	}
 	t.Logf("%d starts, %d uids", n, len(uids))
-	if n != 600 || len(uids) < 2 {
+	if n != 240 || len(uids) < 2 {
 		t.Error("uids should be used again, and several at a time")
 	}
 }

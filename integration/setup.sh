@@ -43,13 +43,21 @@ if [ "$1" = test ] && ! command -v supervise-daemon >/dev/null 2>&1 && ! [ -x bi
 	openrc='openrc librc1 libeinfo1'
 fi
 
-if [ -z "$missing$openrc" ]; then
+# So are the daemons whose unit files are tested: nobody wants 40 services installed.
+# Together with what they need they are 20 to 40 MB to download.
+units='anacron at atftpd avahi-daemon beanstalkd chrony cron dbus dnsmasq haproxy knot lighttpd lldpd logrotate man-db memcached mosquitto ngircd nsd oidentd openbsd-inetd openssh-server openvpn privoxy rpcbind rsync rsyslog stunnel4 systemd tinyproxy tor uuid-runtime vsftpd'
+daemons=
+if [ "$1" = test ] && [ "$(cat bin/peers/daemons/packages 2>/dev/null)" != "$units" ]; then
+	daemons=$units
+fi
+
+if [ -z "$missing$openrc$daemons" ]; then
 	echo "setup: nothing to install for $1"
 	exit 0
 fi
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-	echo "setup: missing for $1:$missing${openrc:+ openrc}"
+	echo "setup: missing for $1:$missing${openrc:+ openrc}${daemons:+ $daemons}"
 	echo "setup: nothing is installed, as this $([ "$(id -u)" = 0 ] && echo 'machine has no apt-get' || echo 'is not root'); what needs them is skipped, and says so"
 	exit 0
 fi
@@ -74,7 +82,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 export DEBIAN_FRONTEND=noninteractive
-echo "setup: for $1, these Debian packages are missing:$missing${openrc:+ openrc (unpacked below bin/peers, not installed)}"
+echo "setup: for $1, these Debian packages are missing:$missing${openrc:+ openrc (unpacked below bin/peers, not installed)}${daemons:+ and, unpacked as well, $daemons}"
 if ! apt-get update -qq; then
 	echo "setup: apt-get update failed; the lists that are here are used"
 fi
@@ -96,26 +104,50 @@ if [ -n "$missing" ]; then
 	done
 fi
 
-if [ -n "$openrc" ]; then
+# unpack FETCH... fetches packages into $work, and unpacks them into $work/root. The tests
+# lay that over /usr, where Debian keeps /lib, /bin and /sbin.
+unpack() {
+	mkdir -p "$work/partial" "$work/root"
+	# apt-get would drop its rights for a user who cannot write here.
+	(cd "$work" && apt-get -qq -o APT::Sandbox::User=root -o Dir::Cache::archives="$PWD" "$@") || return 1
+	for deb in "$work"/*.deb; do
+		dpkg-deb -x "$deb" "$work/root" || return 1
+	done
+	for dir in bin sbin lib lib64; do
+		if [ -d "$work/root/$dir" ] && ! [ -L "$work/root/$dir" ]; then
+			mkdir -p "$work/root/usr/$dir" && cp -a "$work/root/$dir/." "$work/root/usr/$dir/" && rm -r "${work:?}/root/$dir" || return 1
+		fi
+	done
+}
+
+if [ -n "$openrc$daemons" ]; then
 	mkdir -p bin/peers
 	work=$(mktemp -d bin/peers/new.XXXXXX)
-	unpack() {
-		# apt-get would drop its rights for a user who cannot write here.
-		# shellcheck disable=SC2086
-		(cd "$work" && apt-get download -qq -o APT::Sandbox::User=root $openrc) || return 1
-		for deb in "$work"/*.deb; do
-			dpkg-deb -x "$deb" "$work/root" || return 1
-		done
-		# The tests lay this over /usr, where Debian keeps /lib, /bin and /sbin.
-		for dir in bin sbin lib; do
-			mkdir -p "$work/root/usr/$dir" && cp -a "$work/root/$dir/." "$work/root/usr/$dir/" && rm -r "${work:?}/root/$dir" || return 1
-		done
-		rm -rf bin/peers/openrc && mv "$work/root" bin/peers/openrc
-	}
-	if unpack; then
+fi
+if [ -n "$openrc" ]; then
+	# Package names are words.
+	# shellcheck disable=SC2086
+	if unpack download $openrc; then
+		rm -rf bin/peers/openrc
+		mv "$work/root" bin/peers/openrc
 		echo "setup: OpenRC is unpacked in bin/peers/openrc"
 	else
 		echo "setup: OpenRC could not be fetched; its tests are skipped, and say so"
 	fi
+	rm -rf "${work:?}"/*
+fi
+if [ -n "$daemons" ]; then
+	# What they need and the machine has is not fetched.
+	# shellcheck disable=SC2086
+	if unpack install -y --no-install-recommends --download-only $daemons; then
+		echo "$units" >"$work/root/packages"
+		rm -rf bin/peers/daemons
+		mv "$work/root" bin/peers/daemons
+		echo "setup: the daemons are unpacked in bin/peers/daemons"
+	else
+		echo "setup: the daemons could not be fetched; their tests are skipped, and say so"
+	fi
+fi
+if [ -n "$openrc$daemons" ]; then
 	rm -rf "$work"
 fi

@@ -105,7 +105,7 @@ func (j machineJob) run(t *testing.T) *machineResult {
 	write(t, file, string(text), 0o600)
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
 	cmd.Env = append(slices.Clone(smallEnv), machineVariable+"="+file)
-	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a signal to a group ends no more than the machine
 	if j.Isolated {
 		cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET
 	}
@@ -191,6 +191,7 @@ func machine1(file string) (*machineResult, error) {
 	pid, err := syscall.ForkExec(j.Hardrun, words, &syscall.ProcAttr{
 		Dir: "/", Env: append(slices.Clone(smallEnv), j.Env...),
 		Files: []uintptr{streams[0].Fd(), streams[1].Fd(), streams[2].Fd()},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", j.Hardrun, err)
@@ -279,7 +280,7 @@ func machineLoopback() error {
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	lo, err := unix.NewIfreq("lo")
 	if err != nil {
 		return err

@@ -53,6 +53,10 @@ type Given struct {
 	// Directories were made for the service, and stay writable whatever ProtectSystem= says.
 	Directories []GivenDirectory
 
+	// Death says that the parent of this process is that of the service: who kills it means
+	// the service.
+	Death bool
+
 	// Group is the control group that the service's groups are made in: a path below the
 	// mount of the hierarchy; empty for the usual place.
 	Group string

@@ -465,6 +465,9 @@ func TestGivenDirectories(t *testing.T) {
 				"mounts: as writable as it was: /var/lib/foo", "root: root /srv, the old one detached", sealShared,
 			},
 		},
+		{"the new root itself", []GivenDirectory{{Host: "/srv", Inside: "/srv", Directive: "RuntimeDirectory"}}, []string{"RootDirectory=/srv", "MountAPIVFS=no"}, []string{
+			newMounts, "mounts: bind /srv on itself", "mounts: bind /srv", "mounts: read-only /srv", "root: root /srv, the old one detached", sealShared,
+		}},
 		{"those of a dynamic user", private, nil, []string{
 			newMounts, "mounts: tmpfs on /var/lib/private (mode=0755,size=64k,nr_inodes=1k,nosuid,nodev,noexec)",
 			"mounts: bind /var/lib/private/bar", "mounts: bind /var/lib/private/foo",

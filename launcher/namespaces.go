@@ -406,6 +406,9 @@ func (c *compiler) again() {
 			c.add(StageDeath, deathSignal{}, "PrivatePIDs", p.PrivatePIDs.From, ExitNamespace).Because = "who kills the parent means the daemon"
 		}
 	}
+	if c.given.Death && !start.PIDNS {
+		c.add(StageDeath, deathSignal{}, "", policy.Origin{}, ExitSignals).Because = "who kills the parent means the service"
+	}
 	if p.ExplainDenials.V {
 		c.explained(start)
 	}

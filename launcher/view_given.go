@@ -80,7 +80,7 @@ func (w *viewer) directoryOf(d *GivenDirectory) {
 		w.layer(&ns.Layer{Kind: ns.LayerBind, Path: d.Inside, Source: d.Host}, name, from, "")
 	}
 	switch {
-	case d.ReadOnly:
+	case d.ReadOnly, w.root == d.Host: // the root itself is shown a second time: nobody changes it from there
 		w.rule(&ns.Rule{Path: d.Inside, Access: ns.Unwritable}, name, from)
 	case w.canMount():
 		w.rule(&ns.Rule{Path: d.Inside, Access: ns.Writable}, name, from)

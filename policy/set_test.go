@@ -184,7 +184,7 @@ func TestCopiesAreApart(t *testing.T) {
 	for i, name := range []string{"A", "B", "C"} {
 		mustSet(t, &p, "PassEnvironment", name, line(i+1))
 		mustSet(t, &p, "BindPaths", "/"+name, line(i+1))
-		mustSet(t, &p, "UtmpIdentifier", name, line(i+1))
+		mustSet(t, &p, "SmackLabel", name, line(i+1))
 		mustSet(t, &p, "SystemCallFilter", name, line(i+1))
 		mustSet(t, &p, "After", name, line(i+1))
 	}
@@ -195,7 +195,7 @@ func TestCopiesAreApart(t *testing.T) {
 	}{{&copied, "X"}, {&p, "Y"}} {
 		mustSet(t, to.p, "PassEnvironment", to.name, line(4))
 		mustSet(t, to.p, "BindPaths", "/"+to.name, line(4))
-		mustSet(t, to.p, "UtmpIdentifier", to.name, line(4))
+		mustSet(t, to.p, "SmackLabel", to.name, line(4))
 		mustSet(t, to.p, "SystemCallFilter", to.name, line(4))
 		mustSet(t, to.p, "After", to.name, line(4))
 	}
@@ -271,7 +271,7 @@ func TestEmptyValues(t *testing.T) {
 		{"unit: User= resets", []assign{{"User", "www", line(1)}}, assign{"User", "", line(2)}, true},
 		{"unit: blanks are empty", []assign{{"User", "www", line(1)}}, assign{"User", " \t", line(2)}, true},
 		{"unit: manager's", nil, assign{"After", "", line(1)}, true},
-		{"unit: not applied", nil, assign{"UtmpIdentifier", "", line(1)}, true},
+		{"unit: not applied", nil, assign{"SmackLabel", "", line(1)}, true},
 		{"unit: a filter", nil, assign{"SystemCallFilter", "", line(1)}, true},
 		{"option: nothing to reset", nil, assign{"NoNewPrivileges", "", cmd}, false},
 		{"option: nothing to reset in a list", nil, assign{"Environment", "", cmd}, false},
@@ -358,16 +358,12 @@ func TestNeutralValues(t *testing.T) {
 		{"StartupMemoryMax", "0", false},
 		{"DefaultMemoryMin", "0", true},
 		{"DefaultMemoryMin", "1M", false},
-		{"Slice", "system.slice", true},
-		{"Slice", "user.slice", false},
 		{"MemoryPressureWatch", "skip", true},
 		{"MemoryPressureWatch", "yes", false},
 		{"IOPressureThresholdSec", "200ms", true},
 		{"IOPressureThresholdSec", "1s", false},
 		{"StateDirectoryQuota", "off", true},
 		{"StateDirectoryQuota", "1G", false},
-		{"UtmpMode", "init", true},
-		{"UtmpMode", "login", false},
 		{"Accept", "off", true},
 		{"Accept", "yes", false},
 		{"PAMName", "no", false},
@@ -375,7 +371,7 @@ func TestNeutralValues(t *testing.T) {
 	} {
 		var p Policy
 		mustSet(t, &p, c.name, "before", line(1))
-		mustSet(t, &p, "UtmpIdentifier", "a", line(2))
+		mustSet(t, &p, "SmackLabel", "a", line(2))
 		mustSet(t, &p, c.name, c.value, line(3))
 		want := 3
 		if c.neutral {

@@ -171,14 +171,14 @@ var environmentTable = [...]Directive{
 	},
 	{
 		Name: "UtmpIdentifier", Section: "Service", Man: manExec,
-		Option: "utmp-identifier", Arg: "ID",
+		NoOption: true, Arg: "ID",
 		Doc:   "Record the daemon as a session under this id in utmp and wtmp.",
-		Class: ClassLog, Support: NotYet, Why: "not yet applied: needs a parent that closes the record",
+		Class: ClassLog, Support: Manager, Why: whyUtmp,
 	},
 	{
 		Name: "UtmpMode", Section: "Service", Man: manExec,
-		Option: "utmp-mode", Arg: "init|login|user", Default: "init", Neutral: []string{"init"},
+		NoOption: true, Arg: "init|login|user", Default: "init",
 		Doc:   "Choose the kind of record for UtmpIdentifier=.",
-		Class: ClassLog, Support: NotYet, Why: "not yet applied: needs a parent that closes the record",
+		Class: ClassLog, Support: Manager, Why: whyUtmp,
 	},
 }

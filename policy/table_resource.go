@@ -353,9 +353,10 @@ var resourceTable = [...]Directive{
 	},
 	{
 		Name: "Slice", Section: "Service", Man: manResource,
-		Option: "slice", Arg: "UNIT", Default: "system.slice", Neutral: []string{"system.slice"},
-		Doc:   "Place the service below this slice.",
-		Class: ClassResource, Support: Impossible, Why: whySlice,
+		NoOption: true, Arg: "UNIT", Default: "system.slice",
+		Doc:     "Place the service below this slice.",
+		Notes:   "A slice confines by its own unit, which nobody applies here. --cgroup=PATH places the service.",
+		Support: Manager, Why: whySlice,
 	},
 	{
 		Name: "Delegate", Section: "Service", Man: manResource,

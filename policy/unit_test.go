@@ -207,7 +207,7 @@ func everything(t *testing.T) Policy {
 	mustSet(t, &p, "User", "www:web", option("--user"))
 	p.Personality = Opt[string]{V: "x86", Set: true}
 	mustSet(t, &p, "Restart", "always", line(1))
-	mustSet(t, &p, "UtmpIdentifier", "a", line(1))
+	mustSet(t, &p, "SmackLabel", "a", line(1))
 	p.Expand = expandTest
 	p.Service.Commands[ExecStart] = List[Command]{}
 	mustSet(t, &p, "ExecStart", "+/a ; !/b ; /c", line(1))

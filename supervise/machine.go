@@ -174,7 +174,7 @@ func (m *machine) begin() {
 
 // runFrom runs a list of control commands, or goes on where there are none.
 func (m *machine) runFrom(s state, list int) {
-	m.state, m.list, m.index, m.control = s, list, 0, 0
+	m.state, m.list, m.index, m.control, m.wantPIDFile = s, list, 0, 0, false
 	if len(m.Commands[list]) == 0 {
 		m.finished()
 		return

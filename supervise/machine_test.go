@@ -103,7 +103,7 @@ func (w *world) say(text string)       {}
 // TestRandom throws everything at machines that can happen. Each of them ends: by itself, or
 // when it is told to stop and everything that is killed dies.
 func TestRandom(t *testing.T) {
-	for seed := range 3000000 {
+	for seed := range 30000 {
 		random(t, uint64(seed))
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)

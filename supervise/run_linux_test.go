@@ -66,6 +66,8 @@ type setup struct {
 	OOM     bool
 	Outer   string
 	CleanIs string // an error of Clean
+	Typed   bool   // signals come from a terminal
+	Broken  bool   // what tells of signals fails
 }
 
 func parent(dir string) int {
@@ -97,13 +99,20 @@ func parent(dir string) int {
 	go func() {
 		for n := range came {
 			noted.Or(1 << (n.(syscall.Signal) - 1))
-			_, err := unix.Write(signals, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-			must(err)
+			_, _ = unix.Write(signals, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 		}
 	}()
+	if s.Broken {
+		signals = 1 << 20
+	}
 	h := Host{
 		Signals: signals,
-		Taken:   func() (uint64, uint64) { return noted.Swap(0), 0 },
+		Taken: func() (uint64, uint64) {
+			if s.Typed {
+				return 0, noted.Swap(0)
+			}
+			return noted.Swap(0), 0
+		},
 		Say:     func(text string) { fmt.Println("say:", text) },
 		Clean: func() []error {
 			line("clean")
@@ -680,6 +689,39 @@ func TestForward(t *testing.T) {
 	v.send(unix.SIGTERM)
 	v.ends(0, "ExecStart", "clean")
 	v.nobody()
+}
+
+// TestTyped does not send what the main process has got from the terminal itself.
+func TestTyped(t *testing.T) {
+	t.Parallel()
+	for prefix, forwarded := range map[string]bool{"": false, "exec setsid ": true} {
+		s := spec("simple", map[string]string{main: prefix + `sh -c 'trap "echo 1 >got" QUIT; echo $$ >main; while :; do sleep 0.05; done'`})
+		s.Typed = true
+		v := begin(t, s)
+		v.there("main")
+		v.send(unix.SIGQUIT)
+		if forwarded {
+			v.there("got")
+		} else if time.Sleep(500 * time.Millisecond); v.get("got") != "" {
+			t.Error("it was sent a second time")
+		}
+		v.send(unix.SIGTERM)
+		v.ends(0, "ExecStart", "clean")
+		v.nobody()
+	}
+}
+
+// TestBroken ends when it cannot hear of anything any more.
+func TestBroken(t *testing.T) {
+	t.Parallel()
+	s := spec("simple", map[string]string{main: "sleep 1000 & " + forever, stopPostCmd: "true"})
+	s.Broken = true
+	v := begin(t, s)
+	v.ends(71, "ExecStart", "clean")
+	v.until("nobody", func() bool { return len(v.processes()) == 0 })
+	if !strings.Contains(v.out.String(), "read(eventfd)") {
+		t.Errorf("output: %s", v.out.String())
+	}
 }
 
 // TestStorm sends thousands of signals.

@@ -231,6 +231,7 @@ func (sp *servicePlan) credentials(p *policy.Policy, given *launcher.Given) {
 func (sp *servicePlan) addCommand(in *invocation, who string, list, index int, given launcher.Given) error {
 	it := &in.policy.Service.Commands[list].Items[index]
 	p := in.policy.ForCommand(list, index)
+	given.Environ = append(given.Environ[:len(given.Environ):len(given.Environ)], later(&p, list)...)
 	args := commandArgs(&it.V, &given)
 	env, err := launcher.GatherFor(&p, who, args, snapshot(), &given)
 	if err != nil {
@@ -253,6 +254,21 @@ func (sp *servicePlan) addCommand(in *invocation, who string, list, index int, g
 		}
 	}
 	return nil
+}
+
+// later are the variables of a command that are known when it runs: their names stand in for them.
+func later(p *policy.Policy, list int) []string {
+	if list < policy.ExecStartPost {
+		return nil
+	}
+	names := []string{"MAINPID=MAINPID"}
+	if p.Service.PIDFile.Set {
+		names = append(names, "PIDFILE="+p.Service.PIDFile.V)
+	}
+	if list == policy.ExecStop || list == policy.ExecStopPost {
+		names = append(names, "SERVICE_RESULT=SERVICE_RESULT", "EXIT_CODE=EXIT_CODE", "EXIT_STATUS=EXIT_STATUS")
+	}
+	return names
 }
 
 // text is the plan for a person.
@@ -351,7 +367,7 @@ func planDifference(b *strings.Builder, plan, main *launcher.Plan) {
 	lines := func(p *launcher.Plan) []string {
 		var list []string
 		for i := range p.Entries {
-			if e := &p.Entries[i]; e.Stage != launcher.StageExec && e.Stage != launcher.StageCommand {
+			if e := &p.Entries[i]; e.Stage != launcher.StageExec && e.Stage != launcher.StageCommand && e.Stage != launcher.StageEnvironment {
 				list = append(list, e.Stage.String()+"  "+e.Step.String())
 			}
 		}

@@ -178,11 +178,11 @@ func (s *service) directories() int {
 	}
 	made, err := dirs.Make(dirs.Root{}, list)
 	if err != nil {
-		return s.refuse(list[0].Directive, from, directoryExit(err), err)
+		return refusals([]launcher.Refusal{{Origin: from, Text: launcher.Reason(err), Exit: directoryExit(err)}})
 	}
 	s.undo = append(s.undo, func() []error { return oneError(made.Undo()) })
 	for _, path := range made.Left {
-		say("note: " + path + " keeps its owner: it is a mount or a device")
+		say("note: " + path + " keeps its owner: it is a mount, a device, or belongs to others")
 	}
 	giveDirectories(&s.given, list)
 	if gone := removed(s.p, list); len(gone) > 0 {
@@ -242,6 +242,7 @@ func (s *service) errand(list, index int, environ []string) *errand {
 func (s *service) start(c supervise.Command) (int, error) {
 	o := s.errand(c.List, c.Index, c.Environ)
 	o.exec, o.child = c.Exec, true
+	o.given.Death = true
 	keep := s.keep
 	if c.Exec >= 0 {
 		keep = append(slices.Clone(keep), c.Exec)

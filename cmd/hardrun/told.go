@@ -19,7 +19,7 @@ type errand struct {
 	given       launcher.Given
 	child       bool // of a parent that stays, or that waits for it
 	exec        int  // a descriptor that execve(2) of the command closes, which tells of it; -1 for none
-	lock        int // the lock of the uid of DynamicUser= (dirs.Lock), held until execve(2); -1 for none
+	lock        int  // the lock of the uid of DynamicUser= (dirs.Lock), held until execve(2); -1 for none
 }
 
 // descriptors are those that the process must have been given.
@@ -122,6 +122,7 @@ func (o *errand) tell() []byte {
 		t.bool(d.ReadOnly)
 		t.text(d.Directive)
 	}
+	t.bool(g.Death)
 	t.text(g.Group)
 	return t.b
 }
@@ -187,7 +188,7 @@ func hear(b []byte) (*errand, error) {
 		}
 		o.unit = u
 	}
-	o.list, o.index, o.exec, o.lock = h.number(), h.number(), h.number(), h.number()
+	o.list, o.index, o.exec, o.child, o.lock = h.number(), h.number(), h.number(), h.bool(), h.number()
 	g := &o.given
 	g.Unit = h.text()
 	if h.bool() {
@@ -210,6 +211,7 @@ func hear(b []byte) (*errand, error) {
 	for i := range g.Directories {
 		g.Directories[i] = launcher.GivenDirectory{Host: h.text(), Inside: h.text(), Links: h.texts(), ReadOnly: h.bool(), Directive: h.text()}
 	}
+	g.Death = h.bool()
 	g.Group = h.text()
 	if h.bad || len(h.b) > 0 || o.list < 0 || o.list >= len(policy.ExecNames) {
 		return nil, errTold

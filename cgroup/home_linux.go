@@ -373,6 +373,19 @@ func sweep(fd, depth int) error {
 	return nil
 }
 
+// Remove removes the group, which this process has made, and the empty ones below it. One
+// that has a process is an error, and stays. Afterwards others may have the name.
+func (h *Home) Remove() error {
+	err := sweep(h.FD, 16)
+	if err == nil {
+		err = os.NewSyscallError("unlinkat", unix.Unlinkat(h.parent, h.name, unix.AT_REMOVEDIR))
+	}
+	if err != nil {
+		err = errors.New("the control group " + h.Path + " stays, with " + left(h.FD) + ": " + err.Error())
+	}
+	return errors.Join(err, closed(h.FD), closed(h.parent))
+}
+
 // below are the names of the directories in a group.
 func below(fd int) ([]string, error) {
 	own, err := openAt(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY)

@@ -51,6 +51,13 @@ if [ "$1" = test ] && [ "$(cat bin/peers/daemons/packages 2>/dev/null)" != "$uni
 	daemons=$units
 fi
 
+# The unit files of 150 packages are downloaded, 80 MB, and the 2 MB of units in them kept.
+if [ "$1" = test ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+	units=$(mktemp -d)
+	sh integration/packages.sh "$units" || echo "setup: not all unit files could be fetched; their test says so"
+	rm -rf "$units"
+fi
+
 if [ -z "$missing$openrc$daemons" ]; then
 	echo "setup: nothing to install for $1"
 	exit 0

@@ -201,8 +201,10 @@ func (c *unitCheck) judge(r *machineResult) []string {
 
 // mayLeave tells whether the path may have come or changed.
 func (c *unitCheck) mayLeave(path string) bool {
-	if path == "/run/hardrun" || filepath.Dir(path) == "/run/hardrun" && strings.HasPrefix(filepath.Base(path), "dynamic-uid") {
-		return true // a lock that stays
+	switch path {
+	case "/run/hardrun", "/run/hardrun/notify", "/run/hardrun/dynamic-uid", // hardrun's own, and a lock that stays
+		"/run/credentials", "/run/systemd": // places for mounts that a view has, and empty
+		return true
 	}
 	return slices.ContainsFunc(c.leaves, func(l string) bool {
 		l, _, _ = strings.Cut(l, " ")

@@ -45,20 +45,21 @@ func launch(args []string) int {
 	if in.unit != nil || in.errand != nil || isService(&in.policy) {
 		return serve(in, thread)
 	}
-	return confine(thread, &in.policy, in.command, nil)
+	return confine(thread, &in.policy, in.command, nil, nil)
 }
 
 // confine confines this process and executes the words. It returns only when that failed.
-// given is what a command of a service gets; nil for a command that is all there is.
-func confine(thread *launcher.Thread, p *policy.Policy, words []string, given *launcher.Given) int {
+// given is what a command of a service gets; nil for a command that is all there is. Where it
+// is refused before the first step, undo is called: nil for nothing to undo.
+func confine(thread *launcher.Thread, p *policy.Policy, words []string, given *launcher.Given, undo func() int) int {
 	env, err := launcher.GatherFor(p, "launch", words, thread.Snapshot, given)
 	if err != nil {
 		say("before the first step: " + launcher.Reason(err))
-		return launcher.ExitExec
+		return undone(launcher.ExitExec, undo)
 	}
 	plan := launcher.Compile(p, env)
 	if len(plan.Refused) > 0 {
-		return refusals(plan.Refused)
+		return undone(refusals(plan.Refused), undo)
 	}
 	if thread.Guessed {
 		if right := plan.Start == nil && p.PrivatePIDs.V; !right {
@@ -83,6 +84,14 @@ func confine(thread *launcher.Thread, p *policy.Policy, words []string, given *l
 		err = sealed.Exec()
 	}
 	return failed(err)
+}
+
+// undone is the status of a refusal behind which something was undone.
+func undone(status int, undo func() int) int {
+	if undo != nil {
+		undo() // it says what cannot be undone
+	}
+	return status
 }
 
 // failed says which step failed, and is its exit status.

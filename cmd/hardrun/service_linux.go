@@ -15,6 +15,7 @@ import (
 	"github.com/hardrun/hardrun/dirs"
 	"github.com/hardrun/hardrun/launcher"
 	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/process"
 	"github.com/hardrun/hardrun/supervise"
 	"golang.org/x/sys/unix"
 )
@@ -31,6 +32,7 @@ type service struct {
 
 	undo  []func() []error // what takes back what was made, where the start is refused
 	clean []func() []error // what is done when the service has ended
+	group *launcher.Group  // the control group of a service with a parent; nil for none
 }
 
 // serve starts a service. It returns when that failed, when there was nothing to start, and
@@ -58,8 +60,11 @@ func serve(in *invocation, t *launcher.Thread) int {
 		return status
 	}
 	status := s.prepare()
+	if status == 0 && parent {
+		status = s.groupOf()
+	}
 	if status == 0 {
-		status = s.check()
+		status = s.check(parent)
 	}
 	if status != 0 {
 		return max(status, s.end(s.undo))
@@ -132,6 +137,22 @@ func (s *service) prepare() int {
 	if s.in.named() {
 		s.given.Environ = append(s.given.Environ, "INVOCATION_ID="+hex.EncodeToString(id[:]))
 	}
+	return 0
+}
+
+// groupOf makes the control group in which the commands of a service make theirs.
+func (s *service) groupOf() int {
+	g, err := launcher.MakeGroup(s.p, s.name)
+	if err != nil {
+		return failed(err)
+	}
+	if g == nil {
+		return 0
+	}
+	s.group, s.given.Group = g, g.Path
+	remove := func() []error { return oneError(g.Remove()) }
+	s.undo = append(s.undo, remove)
+	s.clean = append(s.clean, remove)
 	return 0
 }
 
@@ -209,13 +230,20 @@ func directoryExit(err error) int {
 	return launcher.ExitRuntimeDir
 }
 
-// check looks whether the main command could be started, before any command is.
-func (s *service) check() int {
-	if s.p.Service.Commands[policy.ExecStart].Items == nil {
+// check looks whether the main command could be started, before any command is. Where it is
+// the first, its start will.
+func (s *service) check(parent bool) int {
+	v := &s.p.Service.Commands
+	first := !parent && len(v[policy.ExecCondition].Items)+len(v[policy.ExecStartPre].Items) == 0
+	if first || len(v[policy.ExecStart].Items) == 0 {
 		return 0
 	}
 	p := s.p.ForCommand(policy.ExecStart, 0)
 	given := s.given
+	if err := s.makeWay(&given); err != nil {
+		say(err.Error())
+		return launcher.ExitFDs
+	}
 	env, err := launcher.GatherFor(&p, "launch", commandArgs(&s.p.Service.Commands[policy.ExecStart].Items[0].V, &given), s.t.Snapshot, &given)
 	if err != nil {
 		say("before the first step: " + launcher.Reason(err))
@@ -262,7 +290,10 @@ func (s *service) command() int {
 		say(errTold.Error())
 		return launcher.ExitExec
 	}
-	toldAgain, toldKeep, toldLock = commandFD(), o.descriptors(), o.lock
+	if err := s.hand(o, commandFD()); err != nil {
+		say(err.Error())
+		return launcher.ExitFDs
+	}
 	for _, fd := range toldKeep {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
 			say(os.NewSyscallError("fcntl(F_SETFD)", err).Error())
@@ -273,7 +304,43 @@ func (s *service) command() int {
 	if o.child { // the parent does that
 		p.Init, p.KillMode = policy.Opt[bool]{}, policy.Opt[string]{}
 	}
-	return confine(s.t, &p, commandArgs(&items[o.index].V, &o.given), &o.given)
+	return confine(s.t, &p, commandArgs(&items[o.index].V, &o.given), &o.given, nil)
+}
+
+// hand makes this process the one that does the errand, which lies in the memfd: should it
+// start again, it finds it and what it was given.
+func (s *service) hand(o *errand, memfd int) error {
+	if err := s.makeWay(&o.given, &o.exec, &o.lock, &memfd); err != nil {
+		return err
+	}
+	toldAgain, toldKeep, toldLock = memfd, o.descriptors(), o.lock
+	return nil
+}
+
+// makeWay moves what is hardrun's own out of the way of the descriptors that are passed.
+func (s *service) makeWay(given *launcher.Given, own ...*int) error {
+	n := len(given.Sockets)
+	if n == 0 {
+		return nil
+	}
+	if v, ok := lookupEnv(s.t.Snapshot.Environ, "LISTEN_FDS"); ok {
+		inherited, _ := strconv.Atoi(v) // what is no number is refused by the launcher
+		n += max(0, min(inherited, 1<<12))
+	}
+	for _, fd := range append(own, &log.fd, &log.syslog) {
+		if *fd < process.FirstPassed || *fd >= process.FirstPassed+n {
+			continue
+		}
+		up, err := unix.FcntlInt(uintptr(*fd), unix.F_DUPFD_CLOEXEC, process.FirstPassed+n)
+		if err != nil {
+			return os.NewSyscallError("fcntl(F_DUPFD_CLOEXEC)", err)
+		}
+		if err := unix.Close(*fd); err != nil {
+			return os.NewSyscallError("close", err)
+		}
+		*fd = up
+	}
+	return nil
 }
 
 // main executes the main command in this process.
@@ -295,9 +362,12 @@ func (s *service) main() int {
 		say(err.Error())
 		return launcher.ExitExec
 	}
-	toldAgain, toldKeep, toldLock = fd, o.descriptors(), o.lock
+	if err := s.hand(o, fd); err != nil {
+		say(err.Error())
+		return launcher.ExitFDs
+	}
 	p := s.p.ForCommand(policy.ExecStart, 0)
-	return confine(s.t, &p, commandArgs(&list[0].V, &o.given), &o.given)
+	return confine(s.t, &p, commandArgs(&list[0].V, &o.given), &o.given, func() int { return s.end(s.undo) })
 }
 
 // before runs the commands that come before the main one. on tells whether that is to start.
@@ -347,7 +417,7 @@ func (s *service) supervise() int {
 		say(err.Error())
 		return max(launcher.ExitSignals, s.end(s.clean))
 	}
-	return supervise.Run(spec, &supervise.Host{
+	host := &supervise.Host{
 		Signals: fd,
 		Taken:   taken,
 		Start:   s.start,
@@ -359,7 +429,11 @@ func (s *service) supervise() int {
 			}
 			return errs
 		},
-	})
+	}
+	if s.group != nil && s.group.Kills() {
+		host.KillGroup = s.group.Kill
+	}
+	return supervise.Run(spec, host)
 }
 
 // notify makes the socket at which the daemon tells that it is ready, where that matters.

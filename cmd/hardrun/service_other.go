@@ -31,5 +31,5 @@ func serve(in *invocation, t *launcher.Thread) int {
 	}
 	words := commandArgs(&list[0].V, &given)
 	q := p.ForCommand(policy.ExecStart, 0)
-	return confine(t, &q, words, &given)
+	return confine(t, &q, words, &given, nil)
 }

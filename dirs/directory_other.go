@@ -67,3 +67,15 @@ func Running(int) bool { return true }
 
 // RemoveIPC refuses: RemoveIPC= is there on Linux alone.
 func RemoveIPC(Root, int, int) []error { return []error{absent("RemoveIPC=")} }
+
+// Use is never had.
+type Use struct{}
+
+// Use refuses: directories are made on Linux alone.
+func (r Root) Use(key string) (*Use, error) { return nil, absent(key) }
+
+// Last is never asked: Use refuses.
+func (u *Use) Last() (bool, error) { return false, nil }
+
+// Release has nothing to release.
+func (u *Use) Release(bool) error { return nil }

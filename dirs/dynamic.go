@@ -1,6 +1,9 @@
 package dirs
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // The uids of DynamicUser=, systemd.exec(5); the gid is the same number.
 const (
@@ -24,6 +27,36 @@ func (t *taken) add(id uint64) {
 func (t *taken) has(id int) bool {
 	n := id - FirstDynamic
 	return t[n/64]>>(n%64)&1 == 1
+}
+
+// named is the uid that a name has in the text of the file of names, where one of these processes
+// has it, too; else -1. others are the lines of all other names for which that is so.
+func (t *taken) named(text, name string) (uid int, others string) {
+	uid = -1
+	for {
+		line, rest, whole := strings.Cut(text, "\n")
+		if !whole {
+			return uid, others
+		}
+		text = rest
+		number, of, _ := strings.Cut(line, " ")
+		n, err := strconv.Atoi(number)
+		switch {
+		case err != nil || !IsDynamic(n) || !t.has(n):
+		case of == name:
+			uid = n
+		default:
+			others += line + "\n"
+		}
+	}
+}
+
+// withName adds the line of a name. One that is no line is not kept, and has another uid each time.
+func withName(text string, uid int, name string) string {
+	if strings.IndexByte(name, '\n') >= 0 {
+		return text
+	}
+	return text + strconv.Itoa(uid) + " " + name + "\n"
 }
 
 // first is the uid that a name has where it is free: the same at each start. It is by FNV-1a, of 32 bits.

@@ -140,7 +140,7 @@ func (r Root) Lock() (*Lock, error) {
 		err = named(path, errors.New("is not root's own file"))
 	}
 	if err == nil {
-		err = waitLock(fd, path)
+		err = waitLock(fd, unix.LOCK_EX, path, "another start with DynamicUser=yes")
 	}
 	if err != nil {
 		return nil, errors.Join(err, closed(fd))
@@ -148,14 +148,14 @@ func (r Root) Lock() (*Lock, error) {
 	return &Lock{fd}, nil
 }
 
-// waitLock waits for the lock, but not forever.
-func waitLock(fd int, path string) error {
+// waitLock waits for the lock, but not forever; who says who may have it.
+func waitLock(fd, how int, path, who string) error {
 	var begin, now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &begin); err != nil {
 		return os.NewSyscallError("clock_gettime", err)
 	}
 	for pause := int64(500_000); ; pause = min(pause*2, 8_000_000) {
-		err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+		err := unix.Flock(fd, how|unix.LOCK_NB)
 		if err != unix.EWOULDBLOCK && err != unix.EINTR {
 			if err != nil {
 				return &os.PathError{Op: "flock", Path: path, Err: err}
@@ -166,7 +166,7 @@ func waitLock(fd int, path string) error {
 			return os.NewSyscallError("clock_gettime", err)
 		}
 		if now.Sec-begin.Sec > lockTime {
-			return named(path, errors.New("another start with DynamicUser=yes has held it for "+strconv.Itoa(lockTime)+" s"))
+			return named(path, errors.New(who+" has held it for "+strconv.Itoa(lockTime)+" s"))
 		}
 		wait := unix.NsecToTimespec(pause)
 		if err := unix.Nanosleep(&wait, nil); err != nil && err != unix.EINTR {
@@ -183,8 +183,11 @@ func waitLock(fd int, path string) error {
 // directories on the host that the service had and will have (Directory.Host): the owner of the first that
 // is there is tried before, and so nothing in them need be given to another owner.
 //
-// The lock is to be released when a process has the uid, see Lock. Each call answers another
-// uid, also for the same name. Where the database has the user of User=, the caller takes that
+// A name that a service has already, of which a process is there, keeps its uid: starts by the same name
+// are one user, as in systemd, and do not take their directories from each other. Which name has which
+// uid stands in the file of the lock, "UID NAME". All other calls answer different uids.
+//
+// The lock is to be released when a process has the uid, see Lock. Where the database has the user of User=, the caller takes that
 // one and does not ask here, systemd.exec(5) "DynamicUser=".
 //
 // What other PID namespaces hold beside this one is seen by their directories alone. A /proc
@@ -194,21 +197,71 @@ func (r Root) Choose(name string, own []string) (uid int, lock *Lock, err error)
 	if err != nil {
 		return -1, nil, err
 	}
-	uid, err = r.choose(name, own)
+	uid, err = r.choose(lock.fd, name, own)
 	if err != nil {
 		return -1, nil, errors.Join(err, lock.Release())
 	}
 	return uid, lock, nil
 }
 
-func (r Root) choose(name string, own []string) (int, error) {
+func (r Root) choose(file int, name string, own []string) (int, error) {
 	// Processes come first: one that ends meanwhile was seen, and one that had ended has left what it left.
 	var t taken
-	processes, err := scanProcesses()
+	processes, unmapped, err := scanProcesses()
 	if err != nil {
 		return -1, err
 	}
-	if err := r.scanFiles(&t, own); err != nil {
+	text, err := readNames(file)
+	if err != nil {
+		return -1, err
+	}
+	uid, others := processes.named(text, name)
+	if uid >= 0 {
+		return uid, nil
+	}
+	for i := range t {
+		t[i] |= unmapped[i]
+	}
+	if uid, err = r.free(&t, processes, name, own); err != nil {
+		return -1, err
+	}
+	return uid, writeNames(file, withName(others, uid, name))
+}
+
+const namesPath = "/run/hardrun/" + lockName
+
+// readNames is what stands in the file of the lock.
+func readNames(fd int) (string, error) {
+	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
+		return "", &os.PathError{Op: "lseek", Path: namesPath, Err: err}
+	}
+	text, err := readWhole(fd)
+	if err != nil {
+		err = &os.PathError{Op: "read", Path: namesPath, Err: err}
+	}
+	return text, err
+}
+
+// writeNames writes it anew. Who ends in between leaves less, and a line without its end counts
+// for nothing.
+func writeNames(fd int, text string) error {
+	err := unix.Ftruncate(fd, 0)
+	n := len(text)
+	if err == nil && n > 0 {
+		n, err = unix.Pwrite(fd, []byte(text), 0)
+	}
+	if err == nil && n != len(text) {
+		err = unix.ENOSPC
+	}
+	if err != nil {
+		return &os.PathError{Op: "write", Path: namesPath, Err: err}
+	}
+	return nil
+}
+
+// free is a uid that nobody has.
+func (r Root) free(t, processes *taken, name string, own []string) (int, error) {
+	if err := r.scanFiles(t, own); err != nil {
 		return -1, err
 	}
 	for i := range t {
@@ -249,20 +302,21 @@ func Running(uid int) bool {
 
 // scanProcesses are the ids of all processes, and of all threads of those that may become others. (A
 // thread that is another in spite of that is seen by Running, if it is so in its real uid.)
-func scanProcesses() (*taken, error) {
-	var t taken
+// unmapped are the ids that nobody can have.
+func scanProcesses() (processes, unmapped *taken, err error) {
+	var t, none taken
 	proc, err := unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, named("DynamicUser=: it must be seen which uids are in use", &os.PathError{Op: "open", Path: "/proc", Err: err})
+		return nil, nil, named("DynamicUser=: it must be seen which uids are in use", &os.PathError{Op: "open", Path: "/proc", Err: err})
 	}
-	err = t.addProcesses(proc)
+	err = t.addProcesses(proc, &none)
 	if err := errors.Join(err, closed(proc)); err != nil {
-		return nil, named("DynamicUser=: it must be seen which uids are in use", err)
+		return nil, nil, named("DynamicUser=: it must be seen which uids are in use", err)
 	}
-	return &t, nil
+	return &t, &none, nil
 }
 
-func (t *taken) addProcesses(proc int) error {
+func (t *taken) addProcesses(proc int, unmapped *taken) error {
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(proc, &fs); err != nil {
 		return os.NewSyscallError("fstatfs", err)
@@ -281,7 +335,7 @@ func (t *taken) addProcesses(proc int) error {
 		if err != nil {
 			return err
 		}
-		t.addUnmapped(text)
+		unmapped.addUnmapped(text)
 	}
 	seen := false
 	err := each(proc, func(name string) error {

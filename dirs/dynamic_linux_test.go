@@ -15,8 +15,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// choose is Choose, and the lock released.
+// choose is Choose, and the lock released. It knows of no name that was chosen for before.
 func choose(t *testing.T, root, name string, own ...string) int {
+	t.Helper()
+	if err := os.Truncate(root+"/run/hardrun/dynamic-uid", 0); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return chooseAgain(t, root, name, own...)
+}
+
+// chooseAgain is the same with all names known.
+func chooseAgain(t *testing.T, root, name string, own ...string) int {
 	t.Helper()
 	uid, lock, err := Root{root}.Choose(name, own)
 	tryAll(t, err, lock.Release(), lock.Release())
@@ -202,7 +211,7 @@ func TestChooseHopper(t *testing.T) {
 	}
 }
 
-// 200 starts at once, of one name and of as many names: no two share a uid.
+// 200 starts at once, of one name and of as many names: one name is one user, and no two names are.
 func TestChooseConcurrent(t *testing.T) {
 	requireRoot(t)
 	for _, names := range []int{1, 200} {
@@ -227,16 +236,67 @@ func TestChooseConcurrent(t *testing.T) {
 		wg.Wait()
 		t.Logf("%d names: %v", names, time.Since(begun))
 		for uid, n := range uids {
-			if n != 1 || !IsDynamic(number(uid)) {
+			if n != 200/names || !IsDynamic(number(uid)) {
 				t.Errorf("uid %s is that of %d", uid, n)
 			}
 		}
-		if len(uids) != 200 {
+		if len(uids) != names {
 			t.Errorf("%d uids", len(uids))
 		}
 		for _, p := range all {
 			p.end()
 		}
+	}
+}
+
+// A name keeps its uid while a process has it, and no other name gets that.
+func TestChooseNames(t *testing.T) {
+	requireRoot(t)
+	root := directoryRoot(t)
+	file := root + "/run/hardrun/dynamic-uid"
+	p := begin(t, 0, "choose", root, "one two", "", "stay")
+	uid := number(p.line())
+	next := (uid-FirstDynamic+1)%dynamicCount + FirstDynamic
+	names := func() string {
+		text, err := os.ReadFile(file)
+		tryAll(t, err)
+		return string(text)
+	}
+	want := fmt.Sprintf("%d one two\n", uid)
+	if got := names(); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := chooseAgain(t, root, "one two"); got != uid {
+		t.Errorf("again: %d, want %d", got, uid)
+	}
+	if got := chooseAgain(t, root, "one two", "/run/x", "/tmp"); got != uid {
+		t.Errorf("again, with directories: %d, want %d", got, uid)
+	}
+	for _, name := range []string{"one", "one two ", "one two\n", "two", ""} {
+		if got := chooseAgain(t, root, name); got == uid {
+			t.Errorf("%q has it, too", name)
+		}
+	}
+	// What is no whole line, or of no uid that a process has, names nobody.
+	for _, text := range []string{"", "%d one tw", "%d one two", "%d\n", "%d", " one two\n", "x%d one two\n", "0 one two\n-%[1]d one two\n61184 one two\n"} {
+		if strings.Contains(text, "%") {
+			text = fmt.Sprintf(text, uid)
+		}
+		tryAll(t, os.WriteFile(file, []byte(text), 0o600))
+		if got := chooseAgain(t, root, "one two"); got == uid {
+			t.Errorf("%q: named", text)
+		}
+	}
+	tryAll(t, os.WriteFile(file, []byte(want), 0o600))
+	p.end()
+	if got := chooseAgain(t, root, "other"); got == uid {
+		t.Fatal("two names begin at one uid: choose others")
+	}
+	if got := names(); strings.Contains(got, "one two") {
+		t.Errorf("still there: %q", got)
+	}
+	if got := chooseAgain(t, root, "one two"); got != uid && got != next {
+		t.Errorf("after it: %d", got)
 	}
 }
 
@@ -249,12 +309,18 @@ func TestChooseChurn(t *testing.T) {
 	uids := map[string]int{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for range 16 {
+	var names []string // of which all begin at one uid
+	for i := 0; len(names) < 16; i++ {
+		if name := strconv.Itoa(i); first(name) == first("0") {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			for range 15 {
-				uid := said(t, 0, nil, "choose", root, "one", "", "alone", locks)
+				uid := said(t, 0, nil, "choose", root, name, "", "alone", locks)
 				mu.Lock()
 				uids[uid]++
 				mu.Unlock()

@@ -58,7 +58,40 @@ func RemoveIPC(root Root, uid, gid int) []error {
 			errs = append(errs, err)
 		}
 	}
+	if err := mine.removeQueues(root); err != nil {
+		errs = append(errs, err)
+	}
 	return errs
+}
+
+// removeQueues removes their message queues where nobody has mounted these: they are there
+// without it. Where they cannot be mounted, there is nothing to be done.
+func (o objects) removeQueues(root Root) error {
+	const path, magic = "/dev/mqueue", 0x19800202 // linux/magic.h
+	var fs unix.Statfs_t
+	if err := unix.Statfs(path, &fs); root.Dir != "" || err == nil && fs.Type == magic {
+		return nil
+	}
+	context, err := unix.Fsopen("mqueue", unix.FSOPEN_CLOEXEC)
+	if err != nil { // no queues, no such call, or no right to
+		return nil
+	}
+	err = unix.FsconfigCreate(context)
+	fd := -1
+	if err == nil {
+		fd, err = unix.Fsmount(context, unix.FSMOUNT_CLOEXEC, 0)
+	}
+	err = errors.Join(os.NewSyscallError("mount the message queues", err), closed(context))
+	if fd < 0 {
+		return err
+	}
+	// The mount itself is no directory that can be read.
+	dir, openErr := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	err = errors.Join(err, os.NewSyscallError("open the message queues", openErr), closed(fd))
+	if dir < 0 {
+		return err
+	}
+	return errors.Join(err, o.removeBelow(dir, path), closed(dir))
 }
 
 func control(nr uintptr, a, b, c int) error {
@@ -88,13 +121,18 @@ func (o objects) removeFiles(root Root, path string) error {
 	if err != nil {
 		return &os.PathError{Op: "open", Path: path, Err: err}
 	}
+	return errors.Join(o.removeBelow(fd, path), closed(fd))
+}
+
+// removeBelow is removeFiles of an open directory.
+func (o objects) removeBelow(fd int, path string) error {
 	t := tree{path: path, goOn: true}
 	t.entry = func(dir int, name string) (enter bool, err error) { return o.removeFile(&t, dir, name, 0) }
 	t.after = func(dir int, name string) (again bool, err error) {
 		_, err = o.removeFile(&t, dir, name, unix.AT_REMOVEDIR)
 		return false, err
 	}
-	return errors.Join(t.walk(fd), closed(fd))
+	return t.walk(fd)
 }
 
 // removeFile removes a file that is theirs; with flags a directory.

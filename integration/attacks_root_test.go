@@ -449,8 +449,4 @@ func TestA48OwnersOfWhatTheDaemonLeft(t *testing.T) {
 			}
 		})
 	}
-	// Where a directory would be handed to the daemon, there is no start.
-	for _, d := range []string{"StateDirectory=x", "RuntimeDirectory=x", "CacheDirectory=x", "LogsDirectory=x", "ConfigurationDirectory=x"} {
-		refused(t, run(t, "-p", d, identity, "--", probe), 78, d[:strings.IndexByte(d, '=')])
-	}
 }

@@ -22,7 +22,11 @@ var layers = map[string][]string{
 	"seccomp":     {"order", "row"},
 	"policy":      {"caps", "cgroup", "nearest", "ns", "process", "row", "seccomp"},
 	"launcher":    {"caps", "cgroup", "ns", "order", "policy", "process", "row", "seccomp"},
-	"cmd/hardrun": {"caps", "launcher", "ns", "policy", "process", "row", "seccomp"},
+	"condition":   {"nearest"},
+	"dirs":        {"order"},
+	"unit":        {"nearest", "order", "policy"},
+	"supervise":   {"policy", "process"},
+	"cmd/hardrun": {"caps", "condition", "dirs", "launcher", "ns", "order", "policy", "process", "row", "seccomp", "supervise", "unit"},
 	"doc/man":     {"policy"},
 }
 

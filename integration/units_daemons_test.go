@@ -41,6 +41,8 @@ type unitDaemon struct {
 	syslog  bool     // /dev/log is its own business
 	helper  []string // a program that runs beside it
 	self    bool     // no parent stays: the supervisor's process is the daemon itself
+	ready   bool     // it tells when it is ready, or has a start that ends
+	do      bool     // its reload is not HUP: a script calls hardrun --do=reload
 	once    bool     // it ends by itself
 	ended   string   // status and signal in the end, as runsv has them; empty for "0 0"
 	ask     func(g *ground1) string
@@ -94,7 +96,7 @@ func fileText(path string) string {
 
 // udp sends a datagram, and is the answer.
 func udp(port int, packet []byte) []byte {
-	conn, err := net.Dial("udp", "127.0.0.1:"+itoa(port))
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0") // an answer may come from another port
 	if err != nil {
 		return nil
 	}
@@ -102,11 +104,11 @@ func udp(port int, packet []byte) []byte {
 	if conn.SetDeadline(time.Now().Add(time.Second)) != nil {
 		return nil
 	}
-	if _, err := conn.Write(packet); err != nil {
+	if _, err := conn.WriteTo(packet, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}); err != nil {
 		return nil
 	}
 	b := make([]byte, 2048)
-	n, err := conn.Read(b)
+	n, _, err := conn.ReadFrom(b)
 	if err != nil {
 		return nil
 	}
@@ -152,7 +154,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify, with commands before and after, all of which may fail.
 	{
-		unit: "unbound", pkg: "unbound", program: "/usr/sbin/unbound", users: []string{"unbound"}, all: true,
+		ready: true, unit: "unbound", pkg: "unbound", program: "/usr/sbin/unbound", users: []string{"unbound"}, all: true,
 		files: map[string]string{
 			"/etc/unbound/unbound.conf": unboundConf("80"),
 			"/etc/default/unbound":      "ROOT_TRUST_ANCHOR_UPDATE=false\n",
@@ -162,7 +164,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=forking with PIDFile=, KillMode=mixed, and ExecStop= that calls start-stop-daemon.
 	{
-		unit: "nginx", pkg: "nginx", program: "/usr/sbin/nginx", users: []string{"www-data"}, all: true,
+		ready: true, unit: "nginx", pkg: "nginx", program: "/usr/sbin/nginx", users: []string{"www-data"}, all: true,
 		files: map[string]string{
 			"/etc/nginx/nginx.conf": nginxConf("first"), "/srv/first/page": "first", "/srv/second/page": "second",
 		},
@@ -172,16 +174,18 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify in all of the sandbox.
 	{
-		unit: "redis-server", pkg: "redis-server", program: "/usr/bin/redis-server", users: []string{"redis"}, all: true,
+		ready: true, unit: "redis-server", pkg: "redis-server", program: "/usr/bin/redis-server", users: []string{"redis"}, all: true,
 		files:   map[string]string{"/etc/redis/redis.conf": "bind 127.0.0.1\nport 6379\ndir /var/lib/redis\nlogfile /var/log/redis/log\nsave 3600 1000\n"},
 		prepare: "mkdir -p /var/lib/redis /var/log/redis; chown redis: /var/lib/redis /var/log/redis",
-		ask:     func(*ground1) string { return say("tcp", "127.0.0.1:6379", "SET key value\r\nGET key\r\nSAVE\r\nQUIT\r\n", 0) },
-		want:    "+OK\r\n$5\r\nvalue\r\n+OK\r\n+OK\r\n",
-		gone:    []string{"/run/redis"},
+		ask: func(*ground1) string {
+			return say("tcp", "127.0.0.1:6379", "SET key value\r\nGET key\r\nSAVE\r\nQUIT\r\n", 0)
+		},
+		want: "+OK\r\n$5\r\nvalue\r\n+OK\r\n+OK\r\n",
+		gone: []string{"/run/redis"},
 	},
 	// The same as an instance of a template.
 	{
-		unit: "redis-server@test", pkg: "redis-server", program: "/usr/bin/redis-server", users: []string{"redis"},
+		ready: true, unit: "redis-server@test", pkg: "redis-server", program: "/usr/bin/redis-server", users: []string{"redis"},
 		files:   map[string]string{"/etc/redis/redis-test.conf": "bind 127.0.0.1\nport 6380\ndir /var/lib/redis\nsave \"\"\n"},
 		prepare: "mkdir -p /var/lib/redis /var/log/redis; chown redis: /var/lib/redis /var/log/redis",
 		ask:     func(*ground1) string { return say("tcp", "127.0.0.1:6380", "PING\r\nQUIT\r\n", 0) },
@@ -190,7 +194,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=forking with "!" before the command, DevicePolicy=, four kinds of directories.
 	{
-		unit: "chrony", pkg: "chrony", program: "/usr/sbin/chronyd", users: []string{"_chrony"},
+		ready: true, unit: "chrony", pkg: "chrony", program: "/usr/sbin/chronyd", users: []string{"_chrony"},
 		files: map[string]string{
 			"/etc/chrony/chrony.conf": "local stratum 5\nallow 127.0.0.1\ndriftfile /var/lib/chrony/drift\nlogdir /var/log/chrony\n",
 			"/etc/default/chrony":     "DAEMON_OPTS=\"-x -F 1\"\n", // the machine's clock is not to be set
@@ -203,29 +207,28 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 			return fmt.Sprintf("mode %d, stratum %d", answer[0]&7, answer[1])
 		},
 		want: "mode 4, stratum 5",
-		gone: []string{"/run/chrony"},
 	},
 	// Type=notify with two commands to reload.
 	{
-		unit: "ssh", pkg: "openssh-server", program: "/usr/sbin/sshd", users: []string{"sshd"},
-		files:   map[string]string{"/etc/ssh/sshd_config": "VersionAddendum first\n"},
+		ready: true, unit: "ssh", pkg: "openssh-server", program: "/usr/sbin/sshd", users: []string{"sshd"},
+		files:   map[string]string{"/etc/ssh/sshd_config": "DebianBanner no\nVersionAddendum first\n"},
 		prepare: "ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key <<-end\n\ty\n\tend\n",
 		ask: func(*ground1) string {
 			_, text, _ := strings.Cut(strings.TrimSpace(say("tcp", "127.0.0.1:22", "", 1)), " ")
 			return text
 		},
 		want:    "first",
-		changed: map[string]string{"/etc/ssh/sshd_config": "VersionAddendum second\n"}, then: "second",
+		changed: map[string]string{"/etc/ssh/sshd_config": "DebianBanner no\nVersionAddendum second\n"}, then: "second",
 		gone: []string{"/run/sshd"},
 	},
 	// Type=simple with KillMode=process and IgnoreSIGPIPE=no.
 	{
-		unit: "cron", pkg: "cron", program: "/usr/sbin/cron",
+		self: true, unit: "cron", pkg: "cron", program: "/usr/sbin/cron",
 		files: map[string]string{"/etc/cron.d/test": "@reboot root echo ran >/run/cron-ran\n"},
 		ask:   func(*ground1) string { return fileText("/run/cron-ran") }, want: "ran",
 	},
 	{
-		unit: "rsyslog", pkg: "rsyslog", program: "/usr/sbin/rsyslogd", syslog: true,
+		ready: true, self: true, unit: "rsyslog", pkg: "rsyslog", program: "/usr/sbin/rsyslogd", syslog: true,
 		files: map[string]string{"/etc/rsyslog.conf": "module(load=\"imuxsock\")\n*.* /var/log/test.log\n"},
 		ask: func(*ground1) string {
 			if conn, err := net.Dial("unixgram", "/dev/log"); err == nil {
@@ -238,7 +241,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify with a socket unit.
 	{
-		unit: "dbus", pkg: "dbus", program: "/usr/bin/dbus-daemon", users: []string{"messagebus"}, options: []string{"--socket"},
+		ready: true, unit: "dbus", pkg: "dbus", program: "/usr/bin/dbus-daemon", users: []string{"messagebus"}, options: []string{"--socket"},
 		ask: func(*ground1) string {
 			first, _, _ := strings.Cut(say("unix", systemBus, "\x00AUTH EXTERNAL 30\r\n", 1), " ")
 			return first
@@ -247,7 +250,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=dbus.
 	{
-		unit: "avahi-daemon", pkg: "avahi-daemon", program: "/usr/sbin/avahi-daemon", users: []string{"avahi", "messagebus"},
+		self: true, unit: "avahi-daemon", pkg: "avahi-daemon", program: "/usr/sbin/avahi-daemon", users: []string{"avahi", "messagebus"},
 		prepare: "mkdir /run/dbus",
 		helper:  []string{"dbus-daemon", "--system", "--nofork", "--nopidfile"},
 		ask: func(g *ground1) string {
@@ -260,7 +263,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 		want: "box",
 	},
 	{
-		unit: "memcached", pkg: "memcached", program: "/usr/bin/memcached", users: []string{"memcache"},
+		self: true, unit: "memcached", pkg: "memcached", program: "/usr/bin/memcached", users: []string{"memcache"},
 		files: map[string]string{"/etc/memcached.conf": "-u memcache\n-l 127.0.0.1\n-p 11211\n"},
 		ask: func(*ground1) string {
 			return say("tcp", "127.0.0.1:11211", "set k 0 0 5\r\nvalue\r\nget k\r\nquit\r\n", 0)
@@ -269,14 +272,14 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify of a process that executes itself anew, KillMode=mixed, a bind mount.
 	{
-		unit: "haproxy", pkg: "haproxy", program: "/usr/sbin/haproxy", users: []string{"haproxy"},
+		ready: true, unit: "haproxy", pkg: "haproxy", program: "/usr/sbin/haproxy", users: []string{"haproxy"},
 		files:   map[string]string{"/etc/haproxy/haproxy.cfg": haproxyConf("first")},
 		prepare: "mkdir -p /var/lib/haproxy/dev; touch /var/lib/haproxy/dev/log",
 		ask:     func(*ground1) string { return page(8000, "/") }, want: "first",
 		changed: map[string]string{"/etc/haproxy/haproxy.cfg": haproxyConf("second")}, then: "second",
 	},
 	{
-		unit: "lighttpd", pkg: "lighttpd", program: "/usr/sbin/lighttpd", users: []string{"www-data"},
+		self: true, do: true, unit: "lighttpd", pkg: "lighttpd", program: "/usr/sbin/lighttpd", users: []string{"www-data"},
 		files: map[string]string{
 			"/etc/lighttpd/lighttpd.conf": lighttpdConf("first"), "/srv/first/page": "first", "/srv/second/page": "second",
 		},
@@ -285,7 +288,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=forking by scripts that write the PIDFile=.
 	{
-		unit: "dnsmasq", pkg: "dnsmasq", program: "/usr/sbin/dnsmasq", users: []string{"dnsmasq"},
+		ready: true, unit: "dnsmasq", pkg: "dnsmasq", program: "/usr/sbin/dnsmasq", users: []string{"dnsmasq"},
 		files: map[string]string{
 			"/etc/dnsmasq.conf": "listen-address=127.0.0.1\nbind-interfaces\nno-resolv\nno-hosts\naddn-hosts=/etc/test.hosts\n",
 			"/etc/test.hosts":   "192.0.2.80 www.example.test\n",
@@ -295,7 +298,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify with a socket unit of five addresses.
 	{
-		unit: "rpcbind", pkg: "rpcbind", program: "/usr/sbin/rpcbind", users: []string{"_rpc"}, options: []string{"--socket"},
+		ready: true, self: true, unit: "rpcbind", pkg: "rpcbind", program: "/usr/sbin/rpcbind", users: []string{"_rpc"}, options: []string{"--socket"},
 		prepare: "install -d -o _rpc /run/rpcbind",
 		ask: func(*ground1) string {
 			call := make([]byte, 40)
@@ -308,18 +311,20 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// A template with Type=notify.
 	{
-		unit: "openvpn-server@test", pkg: "openvpn", program: "/usr/sbin/openvpn",
+		ready: true, self: true, unit: "openvpn-server@test", pkg: "openvpn", program: "/usr/sbin/openvpn",
 		files: map[string]string{
 			"/etc/openvpn/server/test.conf": "dev null\nproto udp\nlocal 127.0.0.1\nport 1194\nsecret key\ncipher AES-256-CBC\nmanagement 127.0.0.1 7505\n",
 			"/etc/openvpn/server/key": "-----BEGIN OpenVPN Static key V1-----\n" +
 				strings.Repeat("0123456789abcdef0123456789abcdef\n", 16) + "-----END OpenVPN Static key V1-----\n",
 		},
 		prepare: "mkdir -p /run/openvpn-server",
-		ask:     func(*ground1) string { return holding(say("tcp", "127.0.0.1:7505", "quit\r\n", 1), "OpenVPN Management Interface") },
-		want:    "OpenVPN Management Interface",
+		ask: func(*ground1) string {
+			return holding(say("tcp", "127.0.0.1:7505", "quit\r\n", 1), "OpenVPN Management Interface")
+		},
+		want: "OpenVPN Management Interface",
 	},
 	{
-		unit: "lldpd", pkg: "lldpd", program: "/usr/sbin/lldpd", users: []string{"_lldpd"},
+		ready: true, unit: "lldpd", pkg: "lldpd", program: "/usr/sbin/lldpd", users: []string{"_lldpd"},
 		prepare: "mkdir -p /run/lldpd",
 		ask: func(g *ground1) string {
 			out, _ := g.tried("lldpcli", "show", "configuration")
@@ -328,14 +333,14 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 		want: "Transmit delay: 30",
 	},
 	{
-		unit: "vsftpd", pkg: "vsftpd", program: "/usr/sbin/vsftpd", users: []string{"ftp"},
+		self: true, unit: "vsftpd", pkg: "vsftpd", program: "/usr/sbin/vsftpd", users: []string{"ftp"},
 		files:   map[string]string{"/etc/vsftpd.conf": "listen=YES\nftpd_banner=first\n"},
 		ask:     func(*ground1) string { return strings.TrimSpace(say("tcp", "127.0.0.1:21", "", 1)) },
 		want:    "220 first",
 		changed: map[string]string{"/etc/vsftpd.conf": "listen=YES\nftpd_banner=second\n"}, then: "220 second",
 	},
 	{
-		unit: "stunnel@test", pkg: "stunnel4", program: "/usr/bin/stunnel4",
+		self: true, unit: "stunnel@test", pkg: "stunnel4", program: "/usr/bin/stunnel4",
 		files: map[string]string{
 			"/etc/stunnel/test.conf": "foreground = yes\n[test]\naccept = 127.0.0.1:4433\ncert = /etc/stunnel/cert\nexec = /bin/echo\nexecArgs = echo first\n",
 			"/etc/stunnel/cert":      certificate(),
@@ -352,7 +357,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify after four commands.
 	{
-		unit: "mosquitto", pkg: "mosquitto", program: "/usr/sbin/mosquitto", users: []string{"mosquitto"},
+		ready: true, self: true, unit: "mosquitto", pkg: "mosquitto", program: "/usr/sbin/mosquitto", users: []string{"mosquitto"},
 		files: map[string]string{"/etc/mosquitto/mosquitto.conf": "listener 1883 127.0.0.1\nallow_anonymous true\n"},
 		ask: func(*ground1) string {
 			connect := "\x10\x0d\x00\x04MQTT\x04\x02\x00\x05\x00\x01a"
@@ -363,7 +368,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=forking without PIDFile=: the main process is guessed.
 	{
-		unit: "ngircd", pkg: "ngircd", program: "/usr/sbin/ngircd", users: []string{"irc"},
+		ready: true, unit: "ngircd", pkg: "ngircd", program: "/usr/sbin/ngircd", users: []string{"irc"},
 		files: map[string]string{"/etc/ngircd/ngircd.conf": ngircdConf("first")},
 		ask: func(*ground1) string {
 			for l := range strings.Lines(say("tcp", "127.0.0.1:6667", "NICK a\r\nUSER a 0 * :a\r\nQUIT\r\n", 0)) {
@@ -387,7 +392,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=forking that is ended by TERM as a matter of course.
 	{
-		unit: "privoxy", pkg: "privoxy", program: "/usr/sbin/privoxy", users: []string{"privoxy"},
+		ready: true, unit: "privoxy", pkg: "privoxy", program: "/usr/sbin/privoxy", users: []string{"privoxy"},
 		files:   map[string]string{"/etc/privoxy/config": "listen-address 127.0.0.1:8118\nlogdir /var/log/privoxy\nlogfile logfile\n"},
 		prepare: "mkdir -p /var/log/privoxy; chown privoxy: /var/log/privoxy",
 		ask: func(*ground1) string {
@@ -398,7 +403,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify, ProtectSystem=strict, "+" before kill.
 	{
-		unit: "nsd", pkg: "nsd", program: "/usr/sbin/nsd", users: []string{"nsd"},
+		ready: true, unit: "nsd", pkg: "nsd", program: "/usr/sbin/nsd", users: []string{"nsd"},
 		files: map[string]string{
 			"/etc/nsd/nsd.conf": "server:\n  ip-address: 127.0.0.1\n  zonesdir: /etc/nsd\n  pidfile: \"\"\n  logfile: /var/log/nsd.log\nremote-control:\n  control-enable: no\nzone:\n  name: example.test\n  zonefile: zone\n",
 			"/etc/nsd/zone":     zoneWith("80", "1"),
@@ -410,7 +415,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// AmbientCapabilities=, and a file of variables that must be there.
 	{
-		unit: "knot", pkg: "knot", program: "/usr/sbin/knotd", users: []string{"knot"},
+		ready: true, unit: "knot", pkg: "knot", program: "/usr/sbin/knotd", users: []string{"knot"},
 		files: map[string]string{
 			"/etc/knot/knot.conf":            "server:\n    listen: 127.0.0.1@53\ndatabase:\n    storage: /var/lib/knot\nzone:\n  - domain: example.test\n    storage: /var/lib/knot\n    file: zone\n",
 			"/var/lib/knot/zone":             zoneWith("80", "1"),
@@ -424,7 +429,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// PermissionsStartOnly=, KillSignal=SIGINT, NotifyAccess=all, and old names.
 	{
-		unit: "tor@default", pkg: "tor", program: "/usr/bin/tor", users: []string{"debian-tor"},
+		ready: true, unit: "tor@default", pkg: "tor", program: "/usr/bin/tor", users: []string{"debian-tor"},
 		files:   map[string]string{"/etc/tor/torrc": "DisableNetwork 1\n"},
 		prepare: "mkdir -p /var/lib/tor /var/log/tor; chown debian-tor: /var/lib/tor /var/log/tor; chmod 2700 /var/lib/tor",
 		ask: func(*ground1) string {
@@ -433,7 +438,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 		want: "250-PROTOCOLINFO 1",
 	},
 	{
-		unit: "inetd", pkg: "openbsd-inetd", program: "/usr/sbin/inetd",
+		ready: true, unit: "inetd", pkg: "openbsd-inetd", program: "/usr/sbin/inetd",
 		files: map[string]string{
 			"/etc/inetd.conf": "127.0.0.1:finger stream tcp nowait nobody /bin/echo echo first\n",
 			"/etc/services":   "finger 79/tcp\n", "/etc/protocols": "tcp 6 TCP\n",
@@ -458,7 +463,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 		want:  "OK 14\r\n---\n- default\n\r\n", self: true, ended: "-1 15",
 	},
 	{
-		unit: "uuidd", pkg: "uuid-runtime", program: "/usr/sbin/uuidd", users: []string{"uuidd"}, options: []string{"--socket"},
+		self: true, unit: "uuidd", pkg: "uuid-runtime", program: "/usr/sbin/uuidd", users: []string{"uuidd"}, options: []string{"--socket"},
 		prepare: "mkdir -p /var/lib/libuuid; chown uuidd: /var/lib/libuuid",
 		ask: func(*ground1) string {
 			answer := say("unix", "/run/uuidd/request", "\x00", 0)
@@ -470,8 +475,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 		want: "a number",
 	},
 	{
-		unit: "atd", pkg: "at", program: "/usr/sbin/atd",
-		prepare: "mkdir -p /var/spool/cron/atjobs /var/spool/cron/atspool; chown daemon: /var/spool/cron/at*; chmod 1770 /var/spool/cron/at*; touch /var/spool/cron/atjobs/.SEQ; mkdir -p /run/systemd",
+		self: true, unit: "atd", pkg: "at", program: "/usr/sbin/atd",
+		prepare: "mkdir -p /var/spool/cron/atjobs /var/spool/cron/atspool; chmod 1770 /var/spool/cron/at*; touch /var/spool/cron/atjobs/.SEQ; chown -R daemon: /var/spool/cron/at*; mkdir -p /run/systemd",
 		ask: func(g *ground1) string {
 			if !exists("/run/at-asked") && exists("/run/atd.pid") {
 				g.put("/run/at-asked", "")
@@ -483,7 +488,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=forking whose command is a script of a shell, with backquotes.
 	{
-		unit: "oidentd", pkg: "oidentd", program: "/usr/sbin/oidentd", users: []string{"oident"},
+		ready: true, unit: "oidentd", pkg: "oidentd", program: "/usr/sbin/oidentd", users: []string{"oident"},
 		files: map[string]string{"/etc/default/oidentd": "OIDENT_OPTIONS=\"\"\nOIDENT_BEHIND_PROXY=\"no\"\n"},
 		ask:   func(*ground1) string { return strings.TrimSpace(say("tcp", "127.0.0.1:113", "1,2\r\n", 1)) },
 		want:  "1,2:ERROR:NO-USER",
@@ -519,7 +524,9 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 		unit: "man-db", pkg: "man-db", program: "/usr/bin/mandb", users: []string{"man"}, once: true,
 		hide:    []string{"/usr/share/man", "/var/cache/man"},
 		prepare: "mkdir /usr/share/man/man1; echo '.TH TEST 1\n.SH NAME\ntest \\- of a page' | gzip >/usr/share/man/man1/test.1.gz",
-		ask:     func(g *ground1) string { return strings.TrimSpace(g.sh("stat -c %U /var/cache/man /var/cache/man/index.db")) }, want: "man\nman",
+		ask: func(g *ground1) string {
+			return strings.TrimSpace(g.sh("stat -c %U /var/cache/man /var/cache/man/index.db"))
+		}, want: "man\nman",
 	},
 	{
 		unit: "dpkg-db-backup", pkg: "dpkg", program: "/usr/libexec/dpkg/dpkg-db-backup", once: true,
@@ -531,7 +538,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// RemainAfterExit=, and a credential that there is not.
 	{
-		unit: "systemd-sysctl", pkg: "systemd", program: "/usr/lib/systemd/systemd-sysctl", 
+		unit: "systemd-sysctl", pkg: "systemd", program: "/usr/lib/systemd/systemd-sysctl",
 		hide:  []string{"/usr/lib/sysctl.d", "/etc/sysctl.d"},
 		files: map[string]string{"/etc/sysctl.d/test.conf": "net.ipv4.ip_default_ttl = 77\n"},
 		ask:   func(*ground1) string { return fileText("/proc/sys/net/ipv4/ip_default_ttl") }, want: "77",
@@ -586,7 +593,7 @@ func lighttpdConf(dir string) string {
 }
 
 func ngircdConf(motd string) string {
-	return "[Global]\nName = irc.example.test\nListen = 127.0.0.1\nMotdPhrase = \"" + motd + "\"\nPidFile = /run/ngircd/ngircd.pid\n[Options]\nPAM = no\nIdent = no\nDNS = no\n"
+	return "[Global]\nName = irc.example.test\nListen = 127.0.0.1\nMotdPhrase = " + motd + "\nPidFile = /run/ngircd/ngircd.pid\n[Options]\nPAM = no\nIdent = no\nDNS = no\n"
 }
 
 // unitSupervisors are those under which a daemon is started, by its place in the table.
@@ -679,7 +686,7 @@ func (d *unitDaemon) answers(g *ground1, want string) {
 func daemonAct(g *ground1, args []string) {
 	d, s := unitDaemonOf(g, args[0]), supervisors[args[1]]
 	d.lay(g)
-	words := append([]string{"--unit=" + d.unit}, d.options...)
+	words := slices.Concat([]string{"--unit=" + d.unit}, d.options, poor())
 	if d.once {
 		if status := s.once(g, words); status != "" && status != "0 0" {
 			g.problem("status %s\n%s", status, g.logs())
@@ -697,19 +704,25 @@ func daemonAct(g *ground1, args []string) {
 		}()
 		g.within("the helper", func() bool { return exists(systemBus) })
 	}
-	if args[1] == "s6-supervise" && !d.self {
+	self := d.self
+	if args[1] == "s6-supervise" && d.ready {
 		words = append(words, "--ready-fd=3")
+		self = false
 	}
 	s.start(g, words)
 	d.answers(g, d.want)
 
 	pid := s.pid(g)
-	d.isMain(g, pid)
+	isMain(g, pid, self)
 	if d.changed != nil {
 		for path, text := range d.changed {
 			g.put(path, text)
 		}
-		s.reload(g)
+		if self && d.do {
+			g.sh(groundHardrun + " --do=reload --unit=" + d.unit + " --pid=" + itoa(pid))
+		} else {
+			s.reload(g)
+		}
 		d.answers(g, d.then)
 		if again := s.pid(g); again != pid {
 			g.problem("another process after the reload: %d, not %d", again, pid)
@@ -737,13 +750,31 @@ func daemonAct(g *ground1, args []string) {
 	_ = helper
 }
 
+// poor are options for a container that lacks CAP_SYS_RESOURCE.
+func poor() []string {
+	if b, err := strconv.ParseUint(status1("CapEff"), 16, 64); err == nil && b&(1<<unix.CAP_SYS_RESOURCE) == 0 {
+		return []string{"--waive=LimitNOFILE", "--waive=OOMScoreAdjust"}
+	}
+	return nil
+}
+
+// status1 is a line of the own /proc/self/status.
+func status1(name string) string {
+	for l := range strings.Lines(fileText("/proc/self/status")) {
+		if v, ok := strings.CutPrefix(l, name+":"); ok {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
+
 // isMain holds that the supervisor's process is the one that it should know.
-func (d *unitDaemon) isMain(g *ground1, pid int) {
+func isMain(g *ground1, pid int, self bool) {
 	exe, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
 	if err != nil {
 		g.fatal("the process of the supervisor: %v", err)
 	}
-	if d.self == (exe == groundHardrun) {
+	if self == (exe == groundHardrun) {
 		g.problem("process %d of the supervisor is %s", pid, exe)
 	}
 }

@@ -33,8 +33,8 @@ import (
 // nothing but to reap; its one child does what the test is about.
 
 const (
-	groundVariable = "HARDRUN_UNIT_GROUND"   // the job's file, for process 1
-	workerVariable = "HARDRUN_UNIT_WORKER"   // the same, for its child
+	groundVariable = "HARDRUN_UNIT_GROUND"    // the job's file, for process 1
+	workerVariable = "HARDRUN_UNIT_WORKER"    // the same, for its child
 	groundHardrun  = "/usr/local/bin/hardrun" // in there
 	groundLog      = "/run/log-of-the-service"
 	groundSyslog   = "/run/log-of-syslog"
@@ -387,7 +387,7 @@ func (g *ground1) logs() string {
 	for _, name := range []string{groundLog, groundSyslog} {
 		b, err := os.ReadFile(name)
 		if err == nil {
-			text += name + ":\n" + string(b)
+			text += name + ":\n" + string(b[max(0, len(b)-3000):])
 		}
 	}
 	return text
@@ -481,7 +481,7 @@ func finished(g *ground1) string {
 		text = strings.TrimSpace(string(b))
 		return err == nil
 	})
-	return text
+	return strings.Replace(text, "256 ", "-1 ", 1) // s6 and runit name a signal differently
 }
 
 // running is the process that the supervisor runs in the background.
@@ -599,7 +599,7 @@ var supervisors = map[string]*supervisor{
 			g.put("/etc/init.d/service", "#!/sbin/openrc-run\nsupervisor=supervise-daemon\ncommand="+groundHardrun+
 				"\ncommand_args=\""+strings.Join(words, " ")+"\"\npidfile=/run/supervise-service.pid\noutput_log="+groundLog+"\nerror_log="+groundLog+"\n")
 			g.must(os.Chmod("/etc/init.d/service", 0o755))
-			g.sh("mkdir -p /run/openrc && echo default >/run/openrc/softlevel")
+			g.sh("mkdir -p /run/openrc; cd /run/openrc; mkdir starting started stopping inactive wasinactive failed hotplugged daemons options exclusive scheduled tmp; touch softlevel")
 			g.sh("/etc/init.d/service start")
 		},
 		pid: func(g *ground1) int {
@@ -614,7 +614,9 @@ var supervisors = map[string]*supervisor{
 			})
 			return pid
 		},
-		reload: func(g *ground1) { g.sh("RC_SVCNAME=service supervise-daemon service --signal HUP --pidfile /run/supervise-service.pid") },
+		reload: func(g *ground1) {
+			g.sh("RC_SVCNAME=service supervise-daemon service --signal HUP --pidfile /run/supervise-service.pid")
+		},
 		stop: func(g *ground1) string {
 			g.sh("/etc/init.d/service stop")
 			return ""

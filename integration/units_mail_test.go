@@ -3,14 +3,10 @@
 package integration
 
 import (
-	"bytes"
 	"errors"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -173,6 +169,14 @@ func TestMailUnbound(t *testing.T) {
 			t.Errorf("the environment is %q", environ)
 		}
 
+		for _, kind := range []string{"mnt", "ipc", "uts", "user"} {
+			its, err := os.Readlink("/proc/" + itoa(pid) + "/ns/" + kind)
+			mine, merr := os.Readlink("/proc/thread-self/ns/" + kind)
+			if err := errors.Join(err, merr); err != nil || its == mine {
+				t.Errorf("%s namespace: %s, that of the test is %s: %v", kind, its, mine, err)
+			}
+		}
+
 		// Its root is the runtime directory, as that is on the host.
 		var its, here unix.Stat_t
 		if err := errors.Join(unix.Stat("/proc/"+itoa(pid)+"/root/", &its), unix.Stat("/run/unbound", &here)); err != nil {
@@ -242,8 +246,8 @@ func mailInside(t *testing.T, dir string, stdin []string, words ...string) resul
 	if stdin != nil {
 		text += "StandardInput=file:" + write(t, dir+"/acts", lines(stdin), 0o644) + "\n"
 	}
-	if x, _, err := func() (string, string, error) { p, err := victims(); return p[0], p[1], err }(); err == nil {
-		text += "BindReadOnlyPaths=" + x + ":/usr/bin/victim\n"
+	if programs, err := victims(); err == nil {
+		text += "BindReadOnlyPaths=" + programs[0] + ":/usr/bin/victim\n"
 	}
 	return runs(t, slices.Concat([]string{hardrun, "--unit=" + dir + "/unbound.service", "--drop-in=" + write(t, dir+"/probe.conf", text, 0o644), "--socket", "--"}, words)...)
 }
@@ -425,43 +429,3 @@ func TestMailMissingSource(t *testing.T) {
 		}
 	}
 }
-
-// plant writes a file, whoever it is to belong to.
-func plant(t *testing.T, path, text string, mode uint32, uid int) {
-	t.Helper()
-	write(t, path, text, mode)
-	if err := os.Lchown(path, uid, uid); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// picture is all that is in a directory: modes, owners, links, times and contents.
-func picture(t *testing.T, dir string) string {
-	t.Helper()
-	var b bytes.Buffer
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		var st unix.Stat_t
-		if err := unix.Lstat(path, &st); err != nil {
-			return err
-		}
-		b.WriteString(path + " " + strconv.FormatUint(uint64(st.Mode), 8) + " " + itoa(int(st.Uid)) + ":" + itoa(int(st.Gid)) + " " + itoa(int(st.Ctim.Nsec)))
-		if e.Type().IsRegular() {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			b.Write(text)
-		}
-		b.WriteByte('\n')
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
-var _ = exec.Command

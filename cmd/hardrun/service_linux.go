@@ -197,19 +197,55 @@ func (s *service) directories() int {
 			list[i].UID, list[i].GID = uid, gid
 		}
 	}
+	gone := removed(s.p, list)
+	uses := make([]*dirs.Use, len(gone))
+	for i := range gone {
+		if uses[i], err = (dirs.Root{}).Use(gone[i].Host()); err != nil {
+			return s.refuse(gone[i].Directive, from, launcher.ExitRuntimeDir, err)
+		}
+	}
 	made, err := dirs.Make(dirs.Root{}, list)
 	if err != nil {
-		return refusals([]launcher.Refusal{{Origin: from, Text: launcher.Reason(err), Exit: directoryExit(err)}})
+		return refusals([]launcher.Refusal{{Origin: from, Text: err.Error(), Exit: directoryExit(err)}})
 	}
-	s.undo = append(s.undo, func() []error { return oneError(made.Undo()) })
+	s.undo = append(s.undo, func() []error {
+		return release(gone, uses, func(last []dirs.Directory) []error {
+			if len(last) < len(gone) {
+				return nil // another start uses them
+			}
+			return oneError(made.Undo())
+		})
+	})
 	for _, path := range made.Left {
 		say("note: " + path + " keeps its owner: it is a mount, a device, or belongs to others")
 	}
 	giveDirectories(&s.given, list)
-	if gone := removed(s.p, list); len(gone) > 0 {
-		s.clean = append(s.clean, func() []error { return dirs.Remove(dirs.Root{}, gone) })
+	if len(gone) > 0 {
+		s.clean = append(s.clean, func() []error {
+			return release(gone, uses, func(last []dirs.Directory) []error { return dirs.Remove(dirs.Root{}, last) })
+		})
 	}
 	return 0
+}
+
+// release gives up directories that other starts may use as well, and lets those be removed of
+// which this was the last.
+func release(list []dirs.Directory, uses []*dirs.Use, remove func(last []dirs.Directory) []error) (errs []error) {
+	isLast := make([]bool, len(uses))
+	var last []dirs.Directory
+	for i, u := range uses {
+		var err error
+		isLast[i], err = u.Last()
+		errs = append(errs, oneError(err)...)
+		if isLast[i] {
+			last = append(last, list[i])
+		}
+	}
+	errs = append(errs, remove(last)...)
+	for i, u := range uses {
+		errs = append(errs, oneError(u.Release(isLast[i]))...)
+	}
+	return errs
 }
 
 func oneError(err error) []error {

@@ -85,7 +85,7 @@ func (s *service) sockets() int {
 			opened, err = dirs.Open(list, o)
 		}
 		if err != nil {
-			return refusals([]launcher.Refusal{{Origin: from, Text: launcher.Reason(err), Exit: launcher.ExitFDs}})
+			return refusals([]launcher.Refusal{{Origin: from, Text: err.Error(), Exit: launcher.ExitFDs}})
 		}
 		pass(opened)
 		s.undo = append(s.undo, func() []error { return oneError(dirs.Abandon(opened)) })
@@ -213,7 +213,7 @@ func (s *service) credentials() int {
 	}
 	loaded, err := dirs.Load(s.name, list, s.stores())
 	if err != nil {
-		return refusals([]launcher.Refusal{{Origin: items[0].From, Text: launcher.Reason(err), Exit: launcher.ExitCredential}})
+		return refusals([]launcher.Refusal{{Origin: items[0].From, Text: err.Error(), Exit: launcher.ExitCredential}})
 	}
 	for _, c := range loaded {
 		s.given.Credentials = append(s.given.Credentials, launcher.GivenCredential{ID: c.ID, Data: c.Data})

@@ -46,13 +46,31 @@ func (r Root) Use(key string) (*Use, error) {
 		gone := err == nil && unix.Fstatat(dir, u.name, &b, unix.AT_SYMLINK_NOFOLLOW) != nil || identOf(&a) != identOf(&b)
 		err = errors.Join(err, closed(dir))
 		if err == nil && !gone {
-			return u, nil
+			return u, u.aside()
 		}
 		if err = errors.Join(err, closed(u.fd)); err != nil {
 			return nil, err
 		}
 	}
 	return nil, named(u.path, errors.New("is made and removed all the time"))
+}
+
+// aside moves the descriptor out of the way of those that are passed to the daemon, which are 3
+// and on, as far as the limit lets it.
+func (u *Use) aside() error {
+	for least := 512; least > 3; least /= 2 {
+		fd, err := unix.FcntlInt(uintptr(u.fd), unix.F_DUPFD_CLOEXEC, least)
+		if err == unix.EINVAL || err == unix.EMFILE {
+			continue
+		}
+		if err != nil {
+			return os.NewSyscallError("fcntl(F_DUPFD_CLOEXEC)", err)
+		}
+		err = closed(u.fd)
+		u.fd = fd
+		return err
+	}
+	return nil
 }
 
 // uses opens the directory of the locks.

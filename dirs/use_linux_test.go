@@ -19,6 +19,9 @@ func TestUse(t *testing.T) {
 	unix.Umask(old)
 	tryAll(t, err)
 	looks(t, root+"/run/hardrun", "use d 0700 0:0", "use/"+a.name+" f 0000 0:0")
+	if a.fd < 32 {
+		t.Errorf("descriptor %d is in the way of those that are passed on", a.fd)
+	}
 	b, err := r.Use("/run/a")
 	tryAll(t, err)
 	other, err := r.Use("/run/b")

@@ -83,11 +83,11 @@ func TestBadInput(t *testing.T) {
 		refused(t, r, 64)
 	})
 	t.Run("several at once", func(t *testing.T) {
-		r := run(t, "--user=nosuch", "--group=nosuch", "--chroot="+dir+"/nosuch", "--utmp-identifier=x", "--", "/probe")
+		r := run(t, "--user=nosuch", "--group=nosuch", "--chroot="+dir+"/nosuch", "--startup-cpu-weight=5", "--", "/probe")
 		if r.started() || r.code == 0 {
 			t.Error("the daemon was started")
 		}
-		for _, w := range []string{"User=", "Group=", "RootDirectory=", "UtmpIdentifier="} {
+		for _, w := range []string{"User=", "Group=", "RootDirectory=", "StartupCPUWeight="} {
 			equal(t, w, strings.Count(r.stderr, "hardrun: "+w), 1)
 		}
 	})

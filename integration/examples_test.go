@@ -44,7 +44,8 @@ type exampleDaemon struct {
 	needs      []string
 	prepare    string // the recipe of examples/README.md, and a configuration
 	ask, want  string
-	check      string // succeeds where the daemon, $pid, sees what it should
+	check      string   // succeeds where the daemon, $pid, sees what it should
+	status     []string // lines of /proc/PID/status; nil for those of the user with one capability
 }
 
 var exampleNamed = exampleDaemon{
@@ -121,6 +122,42 @@ END`,
 		for path in /usr/sbin/nginx /etc/passwd /dev/null; do must [ -e /proc/$pid/root$path ]; done`,
 }
 
+// By the unit files of Debian's packages. These daemons start as root and change their user themselves, but for redis.
+const exampleZone = `mount -t tmpfs -o mode=755 tmpfs /etc/unbound && cat >/etc/unbound/unbound.conf <<'END'
+server:
+	interface: 127.0.0.1
+	use-syslog: no
+	local-zone: "example.test." static
+	local-data: "www.example.test. A 192.0.2.80"
+END`
+
+var exampleUnitUnbound = exampleDaemon{
+	comm: "unbound", processes: 1, user: "unbound", needs: exampleUnbound.needs,
+	prepare: exampleZone, ask: exampleNamed.ask, want: exampleNamed.want,
+	check:  `for dir in /etc/unbound /run; do must [ -w /proc/$pid/root$dir ]; done`,
+	status: []string{"NoNewPrivs:\t0", "Seccomp:\t0"},
+}
+
+var exampleUnitRedis = exampleDaemon{
+	comm: "redis-server", processes: 1, user: "redis", needs: []string{"redis-server", "redis-cli"},
+	prepare: `for dir in /var/lib/redis /var/log/redis; do mount -t tmpfs -o mode=755 tmpfs $dir && chown redis: $dir; done
+		mount -t tmpfs -o mode=755 tmpfs /etc/redis && printf 'bind 127.0.0.1\ndir /var/lib/redis\n' >/etc/redis/redis.conf && chown -R redis: /etc/redis`,
+	ask: "redis-cli ping 2>/dev/null", want: "PONG\n",
+	check: `for dir in / /usr /etc /var /run /dev; do never [ -w /proc/$pid/root$dir ]; done
+		for dir in /var/lib/redis /var/log/redis /etc/redis /run/redis; do must [ -w /proc/$pid/root$dir ]; done
+		must [ "$(stat -c %U:%a /run/redis)" = redis:2755 ]
+		must [ -z "$(ls -A /proc/$pid/root/tmp)" ]
+		must grep -q '^Max open files  *10032 ' /proc/$pid/limits`,
+	status: []string{"CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"},
+}
+
+// exampleUnitNginx is it with a profile, and in a container without one.
+func exampleUnitNginx(check string, status ...string) *exampleDaemon {
+	d := exampleNginx
+	d.user, d.check, d.status = "root", check, status
+	return &d
+}
+
 // exampleOf is how a supervisor is asked for what a test does with it.
 type exampleOf struct {
 	daemon               *exampleDaemon
@@ -128,7 +165,9 @@ type exampleOf struct {
 	setup                string // run once; what it leaves in the background is the supervisor
 	start, restart, stop string
 	again                string // a second start, which must change nothing
-	pid                  string // prints the daemon's process number, as the supervisor knows it
+	reload               string // changes what the daemon is to answer, and has it read that; empty for none
+	reloaded             string // that answer
+	pid                  string // prints the daemon's process number, as the supervisor knows it, or hardrun that stays
 	parent               string // comm of the daemon's parent
 	down                 string // succeeds when the supervisor says it is down
 	root                 string // what the daemon's root is; empty for one of its own
@@ -156,7 +195,7 @@ touch /run/openrc/softlevel
 # What the machine has in /etc/init.d and in its configuration is not part of the test.
 mount -t tmpfs -o mode=755 tmpfs /etc/init.d
 printf '#!/sbin/openrc-run\ndepend() { provide net; }\nstart() { :; }\nstop() { :; }\n' >/etc/init.d/net
-cp openrc/named openrc/named-ssd /etc/init.d/
+cp openrc/* /etc/init.d/
 chmod 755 /etc/init.d/*
 `
 
@@ -204,29 +243,111 @@ var exampleScripts = map[string]exampleOf{
 	},
 }
 
+// exampleReload changes the answer that the configuration of a daemon gives, and reloads.
+func exampleReload(command string) string {
+	return "sed -i s/192.0.2.80/192.0.2.81/ /etc/unbound/unbound.conf && " + command
+}
+
+// exampleContainer is what a container's runtime does, where it is told nothing else: few
+// capabilities, and control groups that cannot be written.
+const exampleContainer = `mount -o remount,bind,ro /sys/fs/cgroup
+for dir in $(grep -l . /sys/fs/cgroup/unified/cgroup.procs 2>/dev/null); do mount -o remount,bind,ro ${dir%/*}; done
+exec setpriv --inh-caps=-all --bounding-set=-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,+sys_chroot,+mknod,+audit_write,+setfcap \
+	docker/entrypoint-unit.sh
+`
+
+// exampleUnits are scripts that start a daemon by the unit file of its package.
+var exampleUnits = map[string]exampleOf{
+	"runit/redis": func() exampleOf {
+		x := exampleRunit("redis", &exampleUnitRedis, "/")
+		x.parent, x.pid = "hardrun", "pgrep -P $(cat /run/sv/redis/supervise/pid)"
+		return x
+	}(),
+	"s6/unbound": {
+		daemon: &exampleUnitUnbound,
+		needs:  []string{"s6-supervise", "s6-svc", "s6-svstat", "s6-svwait"},
+		setup: `mkdir /run/sv && cp -r s6/unbound /run/sv/unbound && touch /run/sv/unbound/down && (setsid s6-supervise /run/sv/unbound >/run/log 2>&1 &)
+			until s6-svstat /run/sv/unbound >/dev/null 2>&1; do sleep 0.05; done`,
+		// It is ready when it says so, and not a moment later.
+		start: "s6-svc -wU -u /run/sv/unbound; test \"$(" + exampleNamed.ask + ")\"", again: "s6-svc -u /run/sv/unbound",
+		restart: "s6-svc -wR -r /run/sv/unbound", stop: "s6-svc -wD -d /run/sv/unbound",
+		reload: exampleReload("s6-svc -h /run/sv/unbound"), reloaded: "192.0.2.81\n",
+		pid: "pgrep -P $(s6-svstat -o pid /run/sv/unbound)", parent: "hardrun",
+		down: "[ $(s6-svstat -o up /run/sv/unbound) = false ]", root: "/",
+	},
+	"openrc/nginx": {
+		daemon: exampleUnitNginx(`must [ -w /etc/nginx ]
+			never [ -w /proc/$pid/root/etc/nginx ]
+			must [ -w /proc/$pid/root/var/log/nginx ]
+			must [ -z "$(ls -A /proc/$pid/root/tmp)" ]
+			must [ "$(cat /run/nginx.pid)" = $pid ]`,
+			"CapBnd:\t00000000000405cf", "NoNewPrivs:\t1", "Seccomp:\t2"),
+		needs: []string{"supervise-daemon", "openrc-run"},
+		setup: examplesOpenRC,
+		start: "/etc/init.d/nginx start", again: "/etc/init.d/nginx start; true",
+		restart: "/etc/init.d/nginx restart", stop: "/etc/init.d/nginx stop",
+		reload:   "sed -i 's,root /var/www/html;,return 200 reloaded;,' /etc/nginx/nginx.conf && /etc/init.d/nginx reload",
+		reloaded: "reloaded",
+		pid:      "pgrep -P $(cat /run/openrc/options/nginx/child_pid)", parent: "hardrun",
+		down: "/etc/init.d/nginx status; [ $? = 3 ]", root: "/",
+	},
+	"openrc/unbound-ssd": {
+		daemon: &exampleUnitUnbound,
+		needs:  []string{"start-stop-daemon", "openrc-run"},
+		setup:  examplesOpenRC,
+		start:  "/etc/init.d/unbound-ssd start", again: "/etc/init.d/unbound-ssd start; true",
+		restart: "/etc/init.d/unbound-ssd restart", stop: "/etc/init.d/unbound-ssd stop",
+		reload: exampleReload("/etc/init.d/unbound-ssd reload"), reloaded: "192.0.2.81\n",
+		pid:  "cat /run/unbound-ssd.pid",
+		down: "/etc/init.d/unbound-ssd status; [ $? = 3 ]", root: "/",
+	},
+	"docker/entrypoint-unit": {
+		daemon: exampleUnitNginx("", "CapBnd:\t00000000a80425fb", "NoNewPrivs:\t0"),
+		needs:  []string{"setpriv", "setsid"},
+		setup:  "cat >/run/container <<'END'\n" + exampleContainer + "END",
+		start: `(setsid unshare --pid --fork --mount --mount-proc sh /run/container >/run/log 2>&1 & echo $! >/run/runtime)
+			until pgrep -P $(cat /run/runtime); do sleep 0.05; done >/run/first`,
+		again:   "true",
+		restart: "kill $(cat /run/first); while [ -e /proc/$(cat /run/first) ]; do sleep 0.05; done\n(setsid unshare --pid --fork --mount --mount-proc sh /run/container >/run/log 2>&1 & echo $! >/run/runtime)\nuntil pgrep -P $(cat /run/runtime); do sleep 0.05; done >/run/first",
+		stop:    "kill $(cat /run/first); while [ -e /proc/$(cat /run/first) ]; do sleep 0.05; done",
+		pid:     "pgrep -P $(cat /run/first)", parent: "hardrun",
+		down: "! pgrep -x hardrun", root: "/",
+	},
+}
+
+// TestExampleUnits is TestExamples for scripts with a unit file.
+func TestExampleUnits(t *testing.T) {
+	requireRoot(t)
+	for name, x := range exampleUnits {
+		t.Run(name, func(t *testing.T) { exampleTest(t, x) })
+	}
+}
+
 // TestExamples runs the scripts of examples as they are, each with a daemon that
 // has to answer: started twice, restarted, stopped, and started once more.
 func TestExamples(t *testing.T) {
 	requireRoot(t)
+	for name, x := range exampleScripts {
+		t.Run(name, func(t *testing.T) { exampleTest(t, x) })
+	}
+}
+
+func exampleTest(t *testing.T, x exampleOf) {
 	openrc, err := filepath.Abs("../bin/peers/openrc")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, x := range exampleScripts {
-		t.Run(name, func(t *testing.T) {
-			overlay := ""
-			for _, tool := range slices.Concat([]string{"ip", "unshare", "nsenter"}, x.daemon.needs, x.needs) {
-				if _, err := exec.LookPath(tool); err == nil {
-					continue
-				}
-				if _, err := os.Stat(openrc + "/usr/sbin/" + tool); err != nil {
-					t.Skip("needs " + tool + ", which is not here (make setup SETUP=test, as root)")
-				}
-				overlay = openrc
-			}
-			exampleRun(t, newExampleSpace(t, overlay), x)
-		})
+	overlay := ""
+	for _, tool := range slices.Concat([]string{"ip", "unshare", "nsenter"}, x.daemon.needs, x.needs) {
+		if _, err := exec.LookPath(tool); err == nil {
+			continue
+		}
+		if _, err := os.Stat(openrc + "/usr/sbin/" + tool); err != nil {
+			t.Skip("needs " + tool + ", which is not here (make setup SETUP=test, as root)")
+		}
+		overlay = openrc
 	}
+	exampleRun(t, newExampleSpace(t, overlay), x)
 }
 
 func exampleRun(t *testing.T, s *exampleSpace, x exampleOf) {
@@ -241,10 +362,19 @@ func exampleRun(t *testing.T, s *exampleSpace, x exampleOf) {
 	}
 	s.count(t, x, "after a second start", 1)
 	s.sh(t, x.restart)
-	if second := s.runs(t, x); second == first {
+	second := s.runs(t, x)
+	if second == first {
 		t.Errorf("restart: process %s is the old one", second)
 	}
 	s.count(t, x, "after a restart", 1)
+	if x.reload != "" {
+		s.sh(t, x.reload)
+		d := *x.daemon
+		d.want, x.daemon = x.reloaded, &d
+		if now := s.runs(t, x); now != second {
+			t.Errorf("reload: process %s, want %s as before", now, second)
+		}
+	}
 	s.sh(t, x.stop)
 	s.sh(t, x.down)
 	s.count(t, x, "after a stop", 0)
@@ -339,8 +469,9 @@ func (s *exampleSpace) sh(t *testing.T, lines string) string {
 func (s *exampleSpace) runs(t *testing.T, x exampleOf) string {
 	t.Helper()
 	d := x.daemon
-	answer := s.sh(t, "for i in $(seq 100); do a=$("+d.ask+") && [ -n \"$a\" ] && break; sleep 0.05; done; echo \"$a\"")
-	if answer != d.want {
+	want := strings.TrimSuffix(d.want, "\n")
+	answer := s.sh(t, "for i in $(seq 100); do a=$("+d.ask+") && [ \"$a\" = '"+want+"' ] && break; sleep 0.05; done; echo \"$a\"")
+	if answer != want+"\n" {
 		t.Fatalf("%s answers %q, want %q\n%s", d.comm, answer, d.want, s.sh(t, "cat /run/log; ps axf"))
 	}
 	pid := strings.TrimSpace(s.sh(t, x.pid))
@@ -349,10 +480,13 @@ func (s *exampleSpace) runs(t *testing.T, x exampleOf) string {
 	}
 	status := s.sh(t, "cat /proc/"+pid+"/status")
 	uid, gid := strings.TrimSpace(s.sh(t, "id -u "+d.user)), strings.TrimSpace(s.sh(t, "id -g "+d.user))
-	for _, want := range []string{
-		"Uid:\t" + strings.Repeat(uid+"\t", 3) + uid, "Gid:\t" + strings.Repeat(gid+"\t", 3) + gid, "Groups:\t" + gid + " ",
-		"CapPrm:\t0000000000000400", "CapEff:\t0000000000000400", "CapBnd:\t0000000000000400", "CapAmb:\t0000000000000400", "NoNewPrivs:\t1",
-	} {
+	lines := d.status
+	if lines == nil {
+		lines = []string{
+			"Groups:\t" + gid + " ", "CapPrm:\t0000000000000400", "CapEff:\t0000000000000400", "CapBnd:\t0000000000000400", "CapAmb:\t0000000000000400", "NoNewPrivs:\t1",
+		}
+	}
+	for _, want := range append([]string{"Uid:\t" + strings.Repeat(uid+"\t", 3) + uid, "Gid:\t" + strings.Repeat(gid+"\t", 3) + gid}, lines...) {
 		if !strings.Contains(status, "\n"+want+"\n") {
 			t.Errorf("no line %q in\n%s", want, status)
 		}

@@ -20,7 +20,7 @@ func TestWaivers(t *testing.T) {
 		code    int
 	}{
 		{"no such module", "", []string{"--apparmor-profile=x"}, "AppArmorProfile", 231},
-		{"not applied", "", []string{"--utmp-identifier=x"}, "UtmpIdentifier", 78},
+		{"not applied", "", []string{"--startup-cpu-weight=5"}, "StartupCPUWeight", 78},
 		{"found at compile", "without=24 rlimit=12:100:1000", []string{"--limit-msgqueue=2000"}, "LimitMSGQUEUE", 205},
 		{"found at the call", "gid=65534 uid=65534", []string{"--nice=-5"}, "Nice", 201},
 		{"no real-time", "gid=65534 uid=65534", []string{"--cpu-scheduling-policy=fifo"}, "CPUSchedulingPolicy", 214},
@@ -56,8 +56,8 @@ func TestWaivers(t *testing.T) {
 	equal(t, "umask", s.UMask, "0077")
 	equal(t, "nice", s.Nice, 3)
 	// Nothing in the environment waives.
-	r = program{argv: []string{hardrun, "--utmp-identifier=x", "--", probe}, env: []string{"HARDRUN_WAIVE=UtmpIdentifier", "WAIVE=all", "X_HARDRUN_WAIVE=UtmpIdentifier"}}.run(t)
-	refused(t, r, 78, "UtmpIdentifier=", "--waive=UtmpIdentifier")
+	r = program{argv: []string{hardrun, "--startup-cpu-weight=5", "--", probe}, env: []string{"HARDRUN_WAIVE=StartupCPUWeight", "WAIVE=all", "X_HARDRUN_WAIVE=StartupCPUWeight"}}.run(t)
+	refused(t, r, 78, "StartupCPUWeight=", "--waive=StartupCPUWeight")
 }
 
 // hardrun's own messages, where they are asked to go; the daemon's output is the

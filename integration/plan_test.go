@@ -196,7 +196,7 @@ func TestPlanChangesNothing(t *testing.T) {
 
 // What cannot be had is in the plan, with its status; notes have stable names.
 func TestPlanRefusalsAndNotes(t *testing.T) {
-	r := run(t, "plan", "--json", "--user=nosuch", "--utmp-identifier=x", "--", probe)
+	r := run(t, "plan", "--json", "--user=nosuch", "--startup-cpu-weight=5", "--", probe)
 	equal(t, "status", r.code, 1)
 	var p struct {
 		Refused []struct {
@@ -213,7 +213,7 @@ func TestPlanRefusalsAndNotes(t *testing.T) {
 		got[f.Directive+f.Origin] = f.Status
 	}
 	equal(t, "User=", got["User=--user"], 217)
-	equal(t, "UtmpIdentifier=", got["UtmpIdentifier=--utmp-identifier"], 78)
+	equal(t, "StartupCPUWeight=", got["StartupCPUWeight=--startup-cpu-weight"], 78)
 	for _, x := range []struct {
 		words []string
 		note  string

@@ -13,9 +13,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/big"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -430,7 +432,7 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	// PermissionsStartOnly=, KillSignal=SIGINT, NotifyAccess=all, and old names.
 	{
 		ready: true, unit: "tor@default", pkg: "tor", program: "/usr/bin/tor", users: []string{"debian-tor"},
-		files:   map[string]string{"/etc/tor/torrc": "DisableNetwork 1\n"},
+		files:   map[string]string{"/etc/tor/torrc": "ClientOnly 1\n"},
 		prepare: "mkdir -p /var/lib/tor /var/log/tor; chown debian-tor: /var/lib/tor /var/log/tor; chmod 2700 /var/lib/tor",
 		ask: func(*ground1) string {
 			return holding(say("unix", "/run/tor/control", "PROTOCOLINFO 1\r\nQUIT\r\n", 0), "250-PROTOCOLINFO 1")
@@ -618,11 +620,7 @@ func TestUnitsOfDebian(t *testing.T) {
 		for _, s := range unitSupervisors(i, d) {
 			t.Run(d.unit+"/"+s, func(t *testing.T) {
 				t.Parallel()
-				for path, pkg := range map[string]string{d.program: d.pkg, supervisors[s].needs: supervisors[s].pkg, "/usr/bin/dig": "bind9-dnsutils"} {
-					if !installed(t, path) {
-						t.Skip("needs " + path + " of the package " + pkg + " (make setup SETUP=test, as root)")
-					}
-				}
+				needsDaemon(t, d.unit, s)
 				slots <- struct{}{}
 				defer func() { <-slots }()
 				onGround(t, "daemon", d.unit, s)
@@ -779,5 +777,201 @@ func isMain(g *ground1, pid int, self bool) {
 	}
 }
 
-func refusedAct(g *ground1, args []string) {}
-func profileAct(g *ground1, args []string) {}
+// TestUnitsOfDebianInAProfile starts daemons with --drop-in=@network-service, which must let them work,
+// and give the unit 2.5 points at most.
+func TestUnitsOfDebianInAProfile(t *testing.T) {
+	requireRoot(t)
+	for _, unit := range []string{"named", "unbound", "nginx"} {
+		t.Run(unit, func(t *testing.T) {
+			t.Parallel()
+			needsDaemon(t, unit, "runsv", "/usr/bin/systemd-analyze")
+			onGround(t, "profile", unit)
+		})
+	}
+}
+
+// needsDaemon skips where something is missing.
+func needsDaemon(t *testing.T, unit, supervisor string, programs ...string) {
+	t.Helper()
+	d := &unitDaemons[slices.IndexFunc(unitDaemons, func(d unitDaemon) bool { return d.unit == unit })]
+	programs = append(programs, d.program, supervisors[supervisor].needs, "/usr/bin/dig")
+	for _, path := range programs {
+		if !installed(t, path) {
+			t.Skip("needs " + path + ", for " + d.pkg + " under " + supervisor + " (make setup SETUP=test, as root)")
+		}
+	}
+}
+
+const networkService = "--drop-in=@network-service"
+
+func profileAct(g *ground1, args []string) {
+	d, s := unitDaemonOf(g, args[0]), supervisors["runsv"]
+	d.lay(g)
+	s.start(g, slices.Concat([]string{"--unit=" + d.unit, networkService}, poor()))
+	d.answers(g, d.want)
+	pid := s.pid(g)
+	confinedByProfile(g, pid)
+	for path, text := range d.changed {
+		g.put(path, text)
+	}
+	s.reload(g)
+	d.answers(g, d.then)
+	if status := s.stop(g); status != "0 0" {
+		g.problem("it ended with %s\n%s", status, g.logs())
+	}
+
+	settings, err := g.tried(groundHardrun, "plan", "--settings", "--unit="+d.unit, networkService)
+	if err != nil {
+		g.fatal("plan --settings: %v\n%s", err, settings)
+	}
+	unit := "[Service]\n"
+	for l := range strings.Lines(settings) {
+		l, _, _ = strings.Cut(l, "  # ")
+		unit += strings.TrimSpace(l) + "\n"
+	}
+	file := "/srv/scored/" + d.unit + ".service"
+	g.put(file, unit)
+	out, err := g.tried("systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold=25", file)
+	if err != nil || !strings.Contains(out, "Overall exposure level for "+d.unit+".service: ") {
+		g.problem("systemd-analyze: %v\n%s", err, out)
+	}
+}
+
+// confinedByProfile holds that each process of the service but a parent is confined.
+func confinedByProfile(g *ground1, parent int) {
+	found := 0
+	all, _ := filepath.Glob("/proc/[0-9]*/task/[0-9]*/status") // the pattern is a good one
+	for _, path := range all {
+		task := fileText(path)
+		exe, _ := os.Readlink(strings.Join(strings.Split(path, "/")[:3], "/") + "/exe")
+		if strings.HasPrefix(exe, "/usr/sbin/") {
+			found++
+			if !strings.Contains(task, "NoNewPrivs:\t1\n") || !strings.Contains(task, "Seccomp:\t2\n") {
+				g.problem("%s, %s, is not confined:\n%s", path, exe, task)
+			}
+		}
+	}
+	if found == 0 {
+		g.problem("no process of the service, whose parent is %d", parent)
+	}
+}
+
+// TestUnitsOfDebianMistaken is what a tired administrator does.
+func TestUnitsOfDebianMistaken(t *testing.T) {
+	requireRoot(t)
+	for _, unit := range []string{"nginx", "redis-server", "named"} {
+		t.Run("twice/"+unit, func(t *testing.T) {
+			t.Parallel()
+			needsDaemon(t, unit, "runsv")
+			onGround(t, "twice", unit)
+		})
+	}
+	for name, x := range unitMistakes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			needsDaemon(t, x.needs, "runsv")
+			onGround(t, "mistake", name)
+		})
+	}
+}
+
+// unitMistakes are starts that are refused.
+var unitMistakes = map[string]struct {
+	needs   string // a daemon that is to be there
+	prepare string
+	words   []string
+	status  int
+	says    []string
+}{
+	"a letter too many":       {"nginx", "", []string{"--unit=nginxx"}, 78, []string{"nginxx.service", "did you mean nginx"}},
+	"letters interchanged":    {"redis-server", "", []string{"--unit=redis-sevrer"}, 78, []string{"redis-sevrer.service", "did you mean redis-server"}},
+	"half a suffix":           {"nginx", "", []string{"--unit=nginx.servic"}, 78, []string{"nginx.servic"}},
+	"no name":                 {"nginx", "", []string{"--unit="}, 64, []string{"--unit"}},
+	"the daemon for the unit": {"ssh", "", []string{"--unit=sshd-server"}, 78, []string{"sshd-server.service"}},
+	"a target":                {"nginx", "", []string{"--unit=multi-user.target"}, 78, []string{"multi-user.target"}},
+	"a socket":                {"dbus", "", []string{"--unit=dbus.socket"}, 78, []string{"dbus.socket"}},
+	"a template":              {"redis-server@test", "", []string{"--unit=redis-server@"}, 78, []string{"redis-server@"}},
+	"an unknown profile":      {"nginx", "", []string{"--unit=nginx", "--drop-in=@networkservice"}, 64, []string{"@networkservice", "@network-service"}},
+	"a file that is not":      {"nginx", "", []string{"--unit=./nginx.service"}, 78, []string{"nginx.service"}},
+	"masked":                  {"nginx", "ln -s /dev/null /etc/systemd/system/nginx.service", []string{"--unit=nginx"}, 78, []string{"nginx.service", "masked"}},
+	"masked by nothing":       {"nginx", ": >/etc/systemd/system/nginx.service", []string{"--unit=nginx"}, 78, []string{"nginx.service", "masked"}},
+	"a drop-in with a typing error": {
+		"nginx", "mkdir -p /etc/systemd/system/nginx.service.d; printf '[Service]\nPrivateTmpp=yes\n' >/etc/systemd/system/nginx.service.d/a.conf",
+		[]string{"--unit=nginx"}, 78, []string{"PrivateTmpp", "a.conf:2", "PrivateTmp"},
+	},
+	"nothing to reload":      {"nginx", "", []string{"--unit=nginx", "--do=reload"}, 64, []string{"/run/nginx.pid"}},
+	"a process that is gone": {"nginx", "", []string{"--unit=nginx", "--do=stop", "--pid=4000000"}, 1, []string{"4000000"}},
+	"a stale PID file":       {"nginx", "echo 4000000 >/run/nginx.pid", []string{"--unit=nginx", "--do=stop"}, 1, []string{"4000000"}},
+}
+
+func mistakeAct(g *ground1, args []string) {
+	x := unitMistakes[args[0]]
+	if x.prepare != "" {
+		g.sh("mkdir -p /etc/systemd/system; " + x.prepare)
+	}
+	out, err := g.tried(append([]string{groundHardrun}, x.words...)...)
+	status := 0
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		status = ended.ExitCode()
+	}
+	if status != x.status {
+		g.problem("%q: status %d, want %d\n%s", x.words, status, x.status, out)
+	}
+	for _, word := range x.says {
+		if !strings.Contains(out, word) {
+			g.problem("%q does not say %q:\n%s", x.words, word, out)
+		}
+	}
+}
+
+// twiceAct starts a service a second time while it runs: the second start must fail, and
+// neither harm the first nor take away what belongs to it.
+func twiceAct(g *ground1, args []string) {
+	d, s := unitDaemonOf(g, args[0]), supervisors["runsv"]
+	d.lay(g)
+	words := slices.Concat([]string{"--unit=" + d.unit}, d.options, poor())
+	s.start(g, words)
+	d.answers(g, d.want)
+	was := map[string]string{}
+	look := func() map[string]string {
+		found := map[string]string{}
+		_ = filepath.WalkDir("/run", func(path string, e fs.DirEntry, err error) error {
+			if err == nil && path != groundLog && path != groundSyslog && path != "/run/hardrun" && !strings.HasPrefix(path, "/run/hardrun/") {
+				found[path] = e.Type().String()
+				if e.Type().IsRegular() {
+					found[path] += fileText(path)
+				}
+			}
+			return nil
+		})
+		return found
+	}
+	was = look()
+	out, err := g.tried(append([]string{groundHardrun}, words...)...)
+	if err == nil {
+		g.problem("a second start succeeds: %s", out)
+	}
+	now := look()
+	for path, text := range was {
+		if now[path] != text {
+			g.problem("%s was %q before a second start, and then %q", path, text, now[path])
+		}
+	}
+	for path, text := range now {
+		if _, known := was[path]; !known {
+			g.problem("%s, %q, is there after a second start", path, text)
+		}
+	}
+	d.answers(g, d.want)
+	if d.changed != nil {
+		for path, text := range d.changed {
+			g.put(path, text)
+		}
+		s.reload(g)
+		d.answers(g, d.then)
+	}
+	if status := s.stop(g); status != "0 0" {
+		g.problem("it ended with %s\n%s", status, g.logs())
+	}
+}

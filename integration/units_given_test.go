@@ -5,6 +5,7 @@ package integration
 import (
 	"bufio"
 	"errors"
+	"hash/fnv"
 	"io"
 	"net"
 	"os"
@@ -346,26 +347,51 @@ func TestDynamicUserMoves(t *testing.T) {
 	}
 }
 
+// sameUID are names at which the search for a uid begins at the same one.
+func sameUID(n int) (names []string) {
+	first := func(name string) uint32 {
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(name))
+		return h.Sum32() % (65519 - 61184 + 1)
+	}
+	for i := 0; len(names) < n; i++ {
+		if name := "together" + itoa(i); first(name) == first("together0") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Services with users of their own start at once and stay, and no two have the same. No
 // start waits for another service's end.
 func TestDynamicUsersTogether(t *testing.T) {
 	requireRoot(t)
 	mailGround(t)
+	var last uint32
 	mkdir(t, "/run/notes")
 	if err := os.Chmod("/run/notes", 0o1777); err != nil {
 		t.Fatal(err)
 	}
+	// All of them would have the same, if they were alone.
+	names := sameUID(12)
+	for i, name := range names[:2] {
+		s := run(t, append(dynamic(name), "--", probe)...).state(t)
+		if i > 0 && s.UIDs[0] != last {
+			t.Fatalf("the names %q have the uids %d and %d: they are to be the same", names[:2], last, s.UIDs[0])
+		}
+		last = s.UIDs[0]
+	}
 	for _, parent := range []string{"--parent=auto", "--parent=never"} {
 		var all []*daemon
 		var files []string
-		for i := range 12 {
+		for i := range names {
 			file := "/run/notes/" + strings.TrimPrefix(parent, "--parent=") + itoa(i)
 			files = append(files, file)
 			more := []string{parent, "-p", "ReadWritePaths=/run/notes"}
 			if i%3 == 1 {
 				more = append(more, "--private-users") // starts again on the way
 			}
-			all = append(all, program{argv: slices.Concat([]string{hardrun}, dynamic("together"+itoa(i), more...), []string{"--", probe, "serve", file, "0"})}.start(t))
+			all = append(all, program{argv: slices.Concat([]string{hardrun}, dynamic(names[i], more...), []string{"--", probe, "serve", file, "0"})}.start(t))
 		}
 		uids := map[string]int{}
 		for i, d := range all {
@@ -465,7 +491,17 @@ func givenVictim(t *testing.T) string {
 	return dir
 }
 
-// raceTrap fills a state directory, in which x is a directory and y a link to the victim.
+// nearVictim is givenVictim on the file system of /var/lib.
+func nearVictim(t *testing.T) string {
+	t.Helper()
+	const dir = "/var/lib/outside"
+	for _, path := range []string{"/secret", "/sub/secret", "/b/c/secret"} {
+		write(t, dir+path, secret, 0o600)
+	}
+	return dir
+}
+
+// raceTrap fills a state directory, in which x is a directory and y a link, to the victim.
 func raceTrap(t *testing.T, dir, outside string, uid int) {
 	t.Helper()
 	for _, d := range []string{dir + "/x/sub", dir + "/x/b/c"} {
@@ -495,9 +531,7 @@ func TestA48StateForAnotherUser(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			mailGround(t)
-			const outside = "/var/lib/outside" // on the same file system, for hard links
-			write(t, outside+"/secret", secret, 0o600)
-			write(t, outside+"/sub/secret", secret, 0o600)
+			outside := nearVictim(t) // for hard links
 			askedBy(t, first, "create /var/lib/left/own", "mkdir /var/lib/left/dir", "create /var/lib/left/dir/own", "fifo /var/lib/left/fifo", "mkdir /var/lib/left/mount")
 			real := "/var/lib/left"
 			if name == "dynamic" {
@@ -521,6 +555,12 @@ func TestA48StateForAnotherUser(t *testing.T) {
 			if name == "dynamic" {
 				second = dynamic("heir", "--state-directory=left")
 			}
+			refused(t, run(t, append(slices.Clone(second), "--", probe)...), 238, real+"/hard")
+			hostUnchanged(t, outside, before)
+			if err := os.Remove(real + "/hard"); err != nil {
+				t.Fatal(err)
+			}
+			before = attackHost(t, outside)
 			s := run(t, append(slices.Clone(second), "--", probe)...).state(t)
 			if s.UIDs[0] == st.Uid {
 				t.Fatalf("the second start has the uid %d, too", st.Uid)
@@ -540,9 +580,9 @@ func TestA48StateForAnotherUser(t *testing.T) {
 func TestA41StateRaced(t *testing.T) {
 	requireRoot(t)
 	mailGround(t)
-	outside := givenVictim(t)
+	outside := nearVictim(t)
 	mkdir(t, "/var/lib/naive")
-	raceTrap(t, "/var/lib/naive", outside, attackerID)
+	raceTrap(t, "/var/lib/naive", "../outside", attackerID)
 	r := race(t, "/var/lib/naive", "swap", "x", "y")
 	taken := func() bool {
 		var st unix.Stat_t
@@ -560,13 +600,13 @@ func TestA41StateRaced(t *testing.T) {
 		t.Fatal("the attack does not work on chown(2)")
 	}
 
-	outside = givenVictim(t)
 	states := []string{"-p", "StateDirectory=raced", "-p", "StateDirectoryMode=0777"}
 	t.Run("static", func(t *testing.T) {
 		mailGround(t)
+		outside := nearVictim(t)
 		before := attackHost(t, outside)
 		mkdir(t, "/var/lib/raced")
-		raceTrap(t, "/var/lib/raced", outside, attackerID)
+		raceTrap(t, "/var/lib/raced", "../outside", attackerID)
 		r := race(t, "/var/lib/raced", "swap", "x", "y")
 		made := 0
 		for i := range 220 * *attacks {
@@ -590,7 +630,7 @@ func TestA41StateRaced(t *testing.T) {
 	})
 	t.Run("dynamic", func(t *testing.T) {
 		mailGround(t)
-		before := attackHost(t, outside)
+		outside := nearVictim(t)
 		const real = "/var/lib/private/raced"
 		if s := runs(t, slices.Concat([]string{hardrun}, states, []string{"--dynamic-user", "--user=racer", "--", "/bin/true"})...); s.code != 0 {
 			t.Fatal(s.stderr)
@@ -599,10 +639,15 @@ func TestA41StateRaced(t *testing.T) {
 		if err := unix.Lstat(real, &st); err != nil {
 			t.Fatal(err)
 		}
-		raceTrap(t, real, outside, int(st.Uid))
+		raceTrap(t, real, "../../outside", int(st.Uid))
+		before := attackHost(t, outside)
 		r := raceIn(t, int(st.Uid), real, "x", "y")
 		made := 0
-		for range 220 * *attacks {
+		for range 100 * *attacks {
+			// That the directory is the attacker's makes the next start give it to another user.
+			if err := os.Lchown(real, int(st.Uid), int(st.Gid)); err != nil {
+				t.Fatal(err)
+			}
 			res := run(t, append(slices.Clone(states), "--dynamic-user", "--user=racer", "--", "/bin/true")...)
 			if res.code == 0 {
 				made++
@@ -615,7 +660,7 @@ func TestA41StateRaced(t *testing.T) {
 		}
 		n := r.stop(t)
 		hostUnchanged(t, outside, before)
-		t.Logf("%d of %d starts, %d exchanges", made, 220**attacks, n)
+		t.Logf("%d of %d starts, %d exchanges", made, 100**attacks, n)
 		if made == 0 || n < 2000 {
 			t.Error("the race was none")
 		}
@@ -669,6 +714,16 @@ func TestA46StateInLinkedRoot(t *testing.T) {
 	outside := givenVictim(t)
 	user := itoa(attackerID)
 	started := 0
+	create := func(root string) result {
+		return run(t, "-p", "RootDirectory="+root, "--user="+user+":"+user, "--state-directory=s", "--runtime-directory=s", "--", "/probe", "try", "create", "/var/lib/s/file")
+	}
+	plain := cage(t) // and with a link that stays inside
+	mkdir(t, plain+"/data")
+	rootsLink(t, "data", plain+"/var")
+	allowed(t, create(plain))
+	if err := os.Remove("/var/lib/s/file"); err != nil {
+		t.Fatal(err)
+	}
 	for _, place := range []string{"/var", "/var/lib", "/run"} {
 		for name, to := range ways(outside) {
 			root := cage(t)
@@ -680,7 +735,7 @@ func TestA46StateInLinkedRoot(t *testing.T) {
 			}
 			rootsLink(t, to, root+place)
 			before := attackTree(t, outside) + attackTree(t, "/etc")
-			r := run(t, "-p", "RootDirectory="+root, "--user="+user+":"+user, "--state-directory=s", "--runtime-directory=s", "--", "/probe", "try", "create", "/var/lib/s/file")
+			r := create(root)
 			if r.started() {
 				started++
 				if a := r.act(t); a.Errno == "" && !exists("/var/lib/s/file") {

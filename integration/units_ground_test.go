@@ -57,8 +57,9 @@ type groundResult struct {
 // groundActs are what can be done. The keys are what a job names.
 var groundActs = map[string]func(g *ground1, args []string){
 	"daemon":  daemonAct,
-	"refused": refusedAct,
+	"mistake": mistakeAct,
 	"profile": profileAct,
+	"twice":   twiceAct,
 }
 
 // ground1 is the ground, for the one who acts on it.

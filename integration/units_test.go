@@ -201,9 +201,9 @@ func (c *unitCheck) judge(r *machineResult) []string {
 
 // mayLeave tells whether the path may have come or changed.
 func (c *unitCheck) mayLeave(path string) bool {
-	switch path {
-	case "/run/hardrun", "/run/hardrun/notify", "/run/hardrun/dynamic-uid", // hardrun's own, and a lock that stays
-		"/run/credentials", "/run/systemd": // places for mounts that a view has, and empty
+	switch {
+	case path == "/run/hardrun", filepath.Dir(path) == "/run/hardrun", // its own directories and locks, with nothing in them
+		path == "/run/credentials", path == "/run/systemd": // places for mounts that a view has
 		return true
 	}
 	return slices.ContainsFunc(c.leaves, func(l string) bool {

@@ -6,13 +6,21 @@ import "sort"
 
 // By sorts a list by a comparison of two of its elements, and leaves equal ones in their
 // order.
-func By[T any](list []T, less func(a, b *T) bool) { sort.Stable(&by[T]{list, less}) }
-
-type by[T any] struct {
-	list []T
-	less func(a, b *T) bool
+func By[T any](list []T, less func(a, b *T) bool) {
+	sort.Stable(by{
+		len(list),
+		func(i, j int) bool { return less(&list[i], &list[j]) },
+		func(i, j int) { list[i], list[j] = list[j], list[i] },
+	})
 }
 
-func (s *by[T]) Len() int           { return len(s.list) }
-func (s *by[T]) Less(i, j int) bool { return s.less(&s.list[i], &s.list[j]) }
-func (s *by[T]) Swap(i, j int)      { s.list[i], s.list[j] = s.list[j], s.list[i] }
+// by has no parameter of type: each would be a type of its own in the binary.
+type by struct {
+	n    int
+	less func(i, j int) bool
+	swap func(i, j int)
+}
+
+func (s by) Len() int           { return s.n }
+func (s by) Less(i, j int) bool { return s.less(i, j) }
+func (s by) Swap(i, j int)      { s.swap(i, j) }

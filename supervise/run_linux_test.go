@@ -113,7 +113,7 @@ func parent(dir string) int {
 			}
 			return noted.Swap(0), 0
 		},
-		Say:     func(text string) { fmt.Println("say:", text) },
+		Say: func(text string) { fmt.Println("say:", text) },
 		Clean: func() []error {
 			line("clean")
 			if s.CleanIs != "" {

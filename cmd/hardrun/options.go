@@ -25,11 +25,13 @@ type invocation struct {
 	command []string
 	options []string // all before the command, as they were
 	finder  unit.Finder
-	warns   bool       // --unknown=warn
-	unit    *unit.Unit // of --unit; or the lines of --drop-in alone, which has no Path then
-	errand  *errand    // what this process is told, where it runs one command of a service
-	dashes  bool       // "--" stood before the command
-	help    bool
+	// listening are the sockets that are to be opened.
+	listening []listenAll
+	warns     bool       // --unknown=warn
+	unit      *unit.Unit // of --unit; or the lines of --drop-in alone, which has no Path then
+	errand    *errand    // what this process is told, where it runs one command of a service
+	dashes    bool       // "--" stood before the command
+	help      bool
 
 	// Of subcommands.
 	json     bool

@@ -59,8 +59,8 @@ func planService(in *invocation, who string) (sp *servicePlan, errs []error) {
 			sp.manager = append(sp.manager, a)
 		}
 	}
-	sp.parent = p.NeedsParent()
-	sp.stays, sp.refused = needsParent(p)
+	sp.parent = in.parentReasons()
+	sp.stays, sp.refused = needsParent(in)
 	sp.conditions(p)
 	sp.identity(p, &given)
 	sp.directories(p, &given)
@@ -193,11 +193,7 @@ func directoryFrom(p *policy.Policy, d *dirs.Directory) policy.Origin {
 }
 
 func (sp *servicePlan) sockets(in *invocation, given *launcher.Given) {
-	all, errs := socketUnits(in)
-	for _, err := range errs {
-		sp.refused = append(sp.refused, launcher.Refusal{Directive: "X-Hardrun-Socket=", Text: err.Error(), Exit: launcher.ExitBadUnit})
-	}
-	for _, a := range all {
+	for _, a := range in.listening {
 		for _, l := range a.socket.Listen.Items {
 			sp.add("socket", "open "+l.V.Address+", descriptor "+strconv.Itoa(3+len(given.Sockets)), listenNames[l.V.Kind], l.From)
 			given.Sockets = append(given.Sockets, launcher.GivenSocket{FD: -1, Name: l.V.Name})

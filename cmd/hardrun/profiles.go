@@ -15,7 +15,7 @@ type profile struct {
 var profiles = [...]profile{
 	{"@network-service", "2026-11-27", `# A daemon that serves the network. It may start as root, bind a low port, change
 # its root, and give itself to a user; it writes where its files are, but neither to
-# /usr, /boot and /etc nor to anybody's home.
+# /usr, /boot and /etc nor to anybody's home. What it makes is for its own group to read.
 [Service]
 CapabilityBoundingSet=
 CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_SETPCAP CAP_SYS_CHROOT
@@ -43,6 +43,7 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@resources
 SystemCallErrorNumber=EPERM
+UMask=0027
 `},
 	{"@no-network", "2026-11-27", `# A service that reaches no network: it has a network of its own with nothing but a
 # loopback in it, and sockets of the machine alone.

@@ -42,17 +42,36 @@ func readyService(in *invocation) []error {
 		in.policy.UnitDefaults()
 	}
 	takeCommand(in)
-	return in.policy.Validate(in.named())
+	var errs []error
+	in.listening, errs = socketUnits(in)
+	return append(errs, in.policy.Validate(in.named())...)
+}
+
+// parentReasons are what a parent has to stay for.
+func (in *invocation) parentReasons() []policy.ParentReason {
+	list := in.policy.NeedsParent()
+	for i := range list {
+		// What is left of a unit is known by its parent, and a group is not needed for that.
+		if list[i].Name == "KillMode" && in.named() {
+			list[i].Small = false
+		}
+	}
+	for _, a := range in.listening {
+		if v := a.socket.RemoveOnStop; v.V && a.socket != &in.policy.Socket {
+			list = append(list, policy.ParentReason{Name: "RemoveOnStop", Why: policy.Lookup("RemoveOnStop").Parent, From: v.From, CleansOnly: true})
+		}
+	}
+	return list
 }
 
 // needsParent tells whether a parent has to stay that knows of the service, and what cannot
 // be had where none may stay. One that only waits and forwards is made with the main command.
-func needsParent(p *policy.Policy) (bool, []launcher.Refusal) {
+func needsParent(in *invocation) (bool, []launcher.Refusal) {
 	stays := false
 	var refused []launcher.Refusal
-	for _, r := range p.NeedsParent() {
+	for _, r := range in.parentReasons() {
 		switch {
-		case p.Parent.V != "never":
+		case in.policy.Parent.V != "never":
 			stays = stays || !r.Small
 		case !r.CleansOnly && !r.Small: // those the launcher refuses
 			refused = append(refused, launcher.Refusal{Directive: r.Name + "=", Origin: r.From, Text: "needs a parent: " + r.Why, Hint: "--parent=never forbids that one stays", Exit: launcher.ExitUsage})
@@ -172,9 +191,7 @@ type listenAll struct {
 
 // socketUnits reads the socket units that --socket names, for one that is bare that of the
 // service.
-func socketUnits(in *invocation) ([]listenAll, []error) {
-	var all []listenAll
-	var errs []error
+func socketUnits(in *invocation) (all []listenAll, errs []error) {
 	for _, it := range in.policy.SocketUnit.Items {
 		word := it.V
 		if word == "yes" {
@@ -196,6 +213,7 @@ func socketUnits(in *invocation) ([]listenAll, []error) {
 			errs = append(errs, err)
 			continue
 		}
+		in.policy.NotApplied = append(in.policy.NotApplied, q.NotApplied...)
 		all = append(all, listenAll{u.Name, &q.Socket})
 	}
 	if in.policy.Socket.Listen.IsSet() {

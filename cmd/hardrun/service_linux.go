@@ -52,7 +52,7 @@ func serve(in *invocation, t *launcher.Thread) int {
 	if s.p.Do.Set {
 		return s.do()
 	}
-	parent, refused := needsParent(s.p)
+	parent, refused := needsParent(in)
 	if len(refused) > 0 {
 		return refusals(refused)
 	}

@@ -64,17 +64,13 @@ func (s *service) objects() int {
 
 // sockets opens the sockets of socket units and of --listen, and the files of OpenFile=.
 func (s *service) sockets() int {
-	all, errs := socketUnits(s.in)
-	if len(errs) > 0 {
-		return badUnit(errs)
-	}
 	pass := func(list []dirs.Passed) {
 		for _, f := range list {
 			s.given.Sockets = append(s.given.Sockets, launcher.GivenSocket{FD: f.FD, Name: f.Name, NonBlocking: s.p.Service.NonBlocking.V})
 			s.keep = append(s.keep, f.FD)
 		}
 	}
-	for _, a := range all {
+	for _, a := range s.in.listening {
 		if len(a.socket.Listen.Items) == 0 {
 			continue
 		}

@@ -65,6 +65,8 @@ func spawn(t *launcher.Thread, told []byte, keep []int) (int, error) {
 	for _, k := range append([]int{fd}, keep...) {
 		p.Call(unix.SYS_FCNTL, 0, row.Int(k), row.Int(unix.F_SETFD), row.Int(0))
 	}
+	// What a command sends to its own group is for that, systemd.exec(5).
+	p.CallAtLeast(unix.SYS_SETSID, 1)
 	// Who kills the parent means the service.
 	p.Call(unix.SYS_PRCTL, 0, row.Int(unix.PR_SET_PDEATHSIG), row.Int(int(unix.SIGKILL)))
 	giveBack(p, &t.Snapshot, launcher.ExitExec)

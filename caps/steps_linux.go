@@ -63,16 +63,27 @@ func (s SetGroups) Do(p *row.Program) {
 	p.Call(unix.SYS_SETGROUPS, 0, row.Int(len(s.GIDs)), list.Arg()).Flags |= row.Tolerate
 }
 
-// Check adds the read-back. The kernel keeps the list sorted.
+// Check adds the read-back.
 func (s SetGroups) Check(p *row.Program) {
+	s.CheckInside(p, func(gid uint32) uint32 { return gid })
+}
+
+// CheckInside adds the read-back in a user namespace that was made after the change: inside
+// is what a group is there. The status text was opened before, and has the groups as they are
+// outside. The kernel keeps the list sorted by these.
+func (s SetGroups) CheckInside(p *row.Program, inside func(gid uint32) uint32) {
 	want := slices.Clone(s.GIDs)
 	slices.Sort(want)
+	seen := make([]uint32, len(want))
+	for i, gid := range want {
+		seen[i] = inside(gid)
+	}
 	n := len(want) + 1 // room for one too many
 	out := p.Space(4 * n)
 	p.Poison(out, 4*n)
 	p.Call(unix.SYS_GETGROUPS, int64(len(want)), row.Int(n), out.Arg())
 	if len(want) > 0 {
-		p.Same(out, row.Uint32s(nil, want...), row.FormUint32s)
+		p.Same(out, row.Uint32s(nil, seen...), row.FormUint32s)
 	}
 	p.Call(unix.SYS_GETGROUPS, einval, row.Int(-1), row.Int(0))
 	p.Line("Groups:\t", joinIDs(want, " ")+" ")

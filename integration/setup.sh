@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 # A package, a command or a file by which it shows, and the service that it brings, if any.
 demo='bind9:named:named bind9-dnsutils:dig libcap2-bin:capsh iproute2:ip musl-tools:musl-gcc'
 bench='musl-tools:musl-gcc runit:chpst gosu:gosu bubblewrap:bwrap firejail:firejail runc:runc libseccomp-dev:/usr/include/seccomp.h'
-test="$demo strace:strace bubblewrap:bwrap runc:runc runit:chpst s6:s6-svc execline:execlineb gosu:gosu unbound:unbound:unbound nginx-light:nginx:nginx redis-server:redis-server:redis-server curl:curl nodejs:node python3:/usr/bin/python3 pkg-config:pkg-config libseccomp-dev:/usr/include/seccomp.h"
+test="$demo strace:strace bubblewrap:bwrap runc:runc runit:chpst s6:s6-svc execline:execlineb gosu:gosu unbound:unbound:unbound dns-root-data:/usr/share/dns/root.key nginx-light:nginx:nginx redis-server:redis-server:redis-server curl:curl nodejs:node python3:/usr/bin/python3 pkg-config:pkg-config libseccomp-dev:/usr/include/seccomp.h"
 
 case ${1-} in
 demo) wanted=$demo ;;
@@ -53,9 +53,9 @@ fi
 
 # The unit files of 150 packages are downloaded, 80 MB, and the 2 MB of units in them kept.
 if [ "$1" = test ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-	units=$(mktemp -d)
-	sh integration/packages.sh "$units" || echo "setup: not all unit files could be fetched; their test says so"
-	rm -rf "$units"
+	corpus=$(mktemp -d)
+	sh integration/packages.sh "$corpus" || echo "setup: not all unit files could be fetched; their test says so"
+	rm -rf "$corpus"
 fi
 
 if [ -z "$missing$openrc$daemons" ]; then
@@ -147,7 +147,7 @@ if [ -n "$daemons" ]; then
 	# What they need and the machine has is not fetched.
 	# shellcheck disable=SC2086
 	if unpack install -y --no-install-recommends --download-only $daemons; then
-		echo "$units" >"$work/root/packages"
+		echo "$daemons" >"$work/root/packages"
 		rm -rf bin/peers/daemons
 		mv "$work/root" bin/peers/daemons
 		echo "setup: the daemons are unpacked in bin/peers/daemons"

@@ -388,8 +388,11 @@ func TestDynamicUsersTogether(t *testing.T) {
 			file := "/run/notes/" + strings.TrimPrefix(parent, "--parent=") + itoa(i)
 			files = append(files, file)
 			more := []string{parent, "-p", "ReadWritePaths=/run/notes"}
-			if i%3 == 1 {
+			switch i % 3 {
+			case 0:
 				more = append(more, "--private-users") // starts again on the way
+			case 1:
+				more = append(more, "-p", "ExecStartPre=+/bin/sleep 0.3") // meanwhile nobody has the uid
 			}
 			all = append(all, program{argv: slices.Concat([]string{hardrun}, dynamic(names[i], more...), []string{"--", probe, "serve", file, "0"})}.start(t))
 		}

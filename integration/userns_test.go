@@ -89,6 +89,31 @@ func TestUserNamespaceConfines(t *testing.T) {
 	equal(t, "no_new_privs", s.NNP, 1)
 }
 
+// Groups that are not mapped hold outside, and are nobody's inside, as systemd has it.
+func TestUserNamespaceGroups(t *testing.T) {
+	requireRoot(t)
+	file := write(t, directory(t, 0o755)+"/file", "", 0o040)
+	if err := os.Chown(file, 0, 4); err != nil {
+		t.Fatal(err)
+	}
+	overflow := strings.TrimSpace(read(t, "/proc/sys/kernel/overflowgid"))
+	nobodys := overflow + " " + overflow
+	for _, x := range []struct{ mode, groups, seen string }{
+		{"no", "4,70000", "4 33 70000"},
+		{"self", "4,70000", overflow + " 33 " + overflow},
+		{"self", "4,5,33", nobodys + " 33"},
+		{"identity", "4,70000", "4 33 " + overflow},
+		{"full", "4,70000", "4 33 70000"},
+	} {
+		r := run(t, "--user=33", "--group=33", "--supplementary-groups="+strings.ReplaceAll(x.groups, ",", " "), "--private-users="+x.mode, "--",
+			"/bin/sh", "-c", `while read name groups; do test "$name" != Groups: || echo "$groups"; done </proc/self/status; read line <"$1"; test $? = 1`, "sh", file)
+		equal(t, x.mode+" "+x.groups, strings.TrimSpace(r.stdout), x.seen)
+		if r.code != 0 || r.stderr != "" {
+			t.Errorf("%s: status %d, %q", x.mode, r.code, r.stderr)
+		}
+	}
+}
+
 // A user without privilege gets a namespace with the own ids, in which all the rest
 // can be had; and the daemon is the process that was started.
 func TestUserNamespaceOfUser(t *testing.T) {

@@ -51,9 +51,10 @@ type compiler struct {
 	userns     userNS
 	outer      bool         // root made, before it, what it shall not own
 	firstMaps  *ns.UserMaps // of a user namespace that comes first
-	start      *Start       // what a second start is or was for; nil where there is none
-	replaced   [3]bool      // standard streams that are connected anew
-	notifyAt   string       // where the daemon finds the socket of NOTIFY_SOCKET, if elsewhere
+	lastNS     *lastUserNamespaceStep
+	start      *Start  // what a second start is or was for; nil where there is none
+	replaced   [3]bool // standard streams that are connected anew
+	notifyAt   string  // where the daemon finds the socket of NOTIFY_SOCKET, if elsewhere
 }
 
 // Compile makes the plan for a policy on a machine. It is pure: the same policy
@@ -240,6 +241,10 @@ func (c *compiler) notApplied() {
 		c.last().Waivable = d.Class.Waivable()
 	}
 	for _, a := range c.p.Noted {
+		if a.Directive.Class == policy.ClassLog {
+			c.note("log", a.Directive.ConfigName()+"="+a.Value+" ("+a.From.String()+") is not applied: "+a.Directive.Why)
+			continue
+		}
 		c.note("manager", a.Directive.ConfigName()+"="+a.Value+" ("+a.From.String()+") belongs to a service manager")
 	}
 }

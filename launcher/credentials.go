@@ -63,7 +63,10 @@ func (c *compiler) ids() {
 		default:
 			c.need(capSetGID, name, from, ExitGroup, "setgroups(2)")
 		}
-		c.add(StageGroups, caps.SetGroups{GIDs: c.groups}, name, from, ExitGroup)
+		e := c.add(StageGroups, caps.SetGroups{GIDs: c.groups}, name, from, ExitGroup)
+		if l := c.lastNS; l != nil && slices.ContainsFunc(c.groups, func(gid uint32) bool { return !l.maps.HasGID(gid) }) {
+			l.groups, e.Transient = c.groups, true // they look different inside
+		}
 	}
 	if p.User.Set || p.Group.Set {
 		from, name = p.User.From, "User"

@@ -45,6 +45,9 @@ func (c *compiler) environment() {
 	if len(g.Credentials) > 0 {
 		set("CREDENTIALS_DIRECTORY=" + g.secretsAt())
 	}
+	if p.PrivateTmp.Set && p.PrivateTmp.V != "no" && !p.PrivateVarTmp() {
+		set("TMPDIR=/tmp")
+	}
 	if c.notifyAt != "" {
 		set("NOTIFY_SOCKET=" + c.notifyAt)
 	}

@@ -224,7 +224,10 @@ func (c cover) holds(path string) bool {
 func covers(p *policy.Policy, links map[string]string) []cover {
 	var list []cover
 	if p.PrivateTmp.Set && p.PrivateTmp.V != "no" {
-		list = append(list, cover{target: "/tmp"}, cover{target: "/var/tmp"})
+		list = append(list, cover{target: "/tmp"})
+	}
+	if p.PrivateVarTmp() {
+		list = append(list, cover{target: "/var/tmp"})
 	}
 	for _, t := range p.TemporaryFileSystem.Items {
 		list = append(list, cover{target: followed(t.V.Path, links)})

@@ -320,7 +320,8 @@ func (c *compiler) lastUserNamespace() {
 		return
 	}
 	c.userns = lastUserNS
-	c.add(StageUserNS, &lastUserNamespaceStep{maps: maps, self: c.env.self}, "PrivateUsers", p.PrivateUsers.From, ExitUser)
+	c.lastNS = &lastUserNamespaceStep{maps: maps, self: c.env.self}
+	c.add(StageUserNS, c.lastNS, "PrivateUsers", p.PrivateUsers.From, ExitUser)
 	if p.PrivateUsers.V == "self" && p.SupplementaryGroups.IsSet() {
 		c.note("groups-unmapped", "PrivateUsers=yes: supplementary groups hold, and are seen as nobody's inside")
 	}
@@ -498,8 +499,10 @@ func (s *userNamespaceStep) Mechanism() string {
 
 // lastUserNamespaceStep is a user namespace made by the executor.
 type lastUserNamespaceStep struct {
-	maps *ns.UserMaps
-	self int
+	maps   *ns.UserMaps
+	self   int
+	groups []uint32 // those that were set before, where not all are mapped
+	nobody uint32   // what those look like
 }
 
 func (s *lastUserNamespaceStep) String() string { return "user namespace: " + s.maps.String() }

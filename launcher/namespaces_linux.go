@@ -3,6 +3,7 @@ package launcher
 import (
 	"errors"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/hardrun/hardrun/caps"
@@ -70,8 +71,34 @@ func (s *lastUserNamespaceStep) Do(p *row.Program) {
 	p.UserNamespace(s.self, ns.MapText(s.maps.UID), ns.MapText(s.maps.GID), s.maps.DenySetgroups)
 }
 
-// Check shows that the process is still in it.
-func (s *lastUserNamespaceStep) Check(p *row.Program) { p.SameUserNamespace(s.self) }
+// Prepare reads what a group is inside that is not mapped, user_namespaces(7). Where that
+// cannot be read it is taken for the kernel's default: should it be another, the read-back
+// fails.
+func (s *lastUserNamespaceStep) Prepare(self int) error {
+	if len(s.groups) == 0 {
+		return nil
+	}
+	s.nobody = 65534
+	if text, err := readBelow(self, "../sys/kernel/overflowgid"); err == nil {
+		if n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 32); err == nil {
+			s.nobody = uint32(n)
+		}
+	}
+	return nil
+}
+
+// Check shows that the process is still in it, and that its groups are those that were set.
+func (s *lastUserNamespaceStep) Check(p *row.Program) {
+	p.SameUserNamespace(s.self)
+	if len(s.groups) > 0 {
+		caps.SetGroups{GIDs: s.groups}.CheckInside(p, func(gid uint32) uint32 {
+			if s.maps.HasGID(gid) {
+				return gid
+			}
+			return s.nobody
+		})
+	}
+}
 
 // Do joins the namespace, which was opened before the view changed.
 func (s *joinUserNamespace) Do(p *row.Program) {

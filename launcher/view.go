@@ -387,7 +387,12 @@ func (w *viewer) tmp() {
 	if !v.Set || v.V == "no" {
 		return
 	}
-	for i, path := range []string{"/tmp", "/var/tmp"} {
+	places := []string{"/tmp", "/var/tmp"}
+	if !w.p.PrivateVarTmp() {
+		places = places[:1]
+		w.note("var-tmp", "PrivateTmp=: /var/tmp is the host's, as DefaultDependencies=no may mean a start before /var is mounted; TMPDIR=/tmp")
+	}
+	for i, path := range places {
 		l := &ns.Layer{Kind: ns.LayerTmpfs, Path: path, Optional: w.root == "" && !w.v.Empty, Attr: ns.NoSUID | ns.NoDev, Data: tmpData()}
 		if given := [...]int{w.given.Tmp, w.given.VarTmp}[i]; given > 2 {
 			if w.userns != firstUserNS && w.env.Caps.Effective.Has(capSysChroot) {

@@ -27,7 +27,7 @@ func (p *Policy) Normalize(root bool) []Implied {
 		add("RootDirectory", p.Chroot.V, "--chroot", p.Chroot.From)
 	}
 	p.normalizeDynamic(add)
-	if s := &p.Service; (!s.NotifyAccess.Set || s.NotifyAccess.V == "none") && (s.Type.V == "notify" || s.Type.V == "notify-reload") {
+	if s := &p.Service; (!s.NotifyAccess.Set || s.NotifyAccess.V == "none") && s.notifies() {
 		s.NotifyAccess = Opt[string]{V: "main", Set: true, From: s.Type.From}
 		add("NotifyAccess", "main", "Type="+s.Type.V, s.Type.From)
 	}

@@ -36,14 +36,20 @@ func (p *Policy) NeedsParent() []ParentReason {
 	add(p.PrivatePIDs.V, "PrivatePIDs", p.PrivatePIDs.From, false, true)
 	add(p.ExplainDenials.V, "ExplainDenials", p.ExplainDenials.From, false, true)
 	add(s.Type.V == "forking", "Type", s.Type.From, false, false)
-	if n := len(s.Commands[ExecStart].Items); n > 1 {
-		add(true, "ExecStart", s.Commands[ExecStart].Items[1].From, false, false)
+	switch start := s.Commands[ExecStart].Items; {
+	case len(start) > 1:
+		add(true, "ExecStart", start[1].From, false, false)
+	case len(start) == 1 && start[0].V.Ignore:
+		add(true, "ExecStart", start[0].From, false, false)
+		all[len(all)-1].Why = "of a command with \"-\", a failure is none"
 	}
 	for _, list := range [...]int{ExecStartPost, ExecStop, ExecStopPost} {
 		if l := &s.Commands[list]; len(l.Items) > 0 {
 			add(true, ExecNames[list], l.Items[0].From, false, false)
 		}
 	}
+	// With Type=notify the daemon speaks to who has started hardrun, if to anybody.
+	add(s.NotifyAccess.Set && s.NotifyAccess.V != "none" && !s.notifies(), "NotifyAccess", s.NotifyAccess.From, false, false)
 	add(p.ReadyFD.Set, "ReadyFD", p.ReadyFD.From, false, false)
 	for _, t := range [...]struct {
 		name string
@@ -85,8 +91,11 @@ func (p *Policy) startsSlowly() bool {
 			return true
 		}
 	}
-	return s.Type.V == "forking" || s.Type.V == "oneshot" || s.Type.V == "notify" || s.Type.V == "notify-reload"
+	return s.Type.V == "forking" || s.Type.V == "oneshot" || s.notifies()
 }
+
+// notifies tells whether the daemon says itself when it has started.
+func (s *Service) notifies() bool { return s.Type.V == "notify" || s.Type.V == "notify-reload" }
 
 const (
 	signalHangUp = 1

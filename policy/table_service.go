@@ -220,9 +220,10 @@ var serviceTable = [...]Directive{
 	{
 		Name: "NotifyAccess", Section: "Service", Man: manService,
 		Option: "notify-access", Arg: "none|main|exec|all",
-		Doc:   "Choose which processes may tell of their state.",
-		Notes: "With Type=notify none is main, as in systemd.",
-		Value: &Value{Words: []string{"none", "main", "exec", "all"}, field: &scalar[string]{func(p *Policy) *Opt[string] { return &p.Service.NotifyAccess }, parseNotifyAccess, itself}},
+		Doc:    "Choose which processes may tell of their state.",
+		Notes:  "With Type=notify none is main, as in systemd.",
+		Parent: "somebody has to listen",
+		Value:  &Value{Words: []string{"none", "main", "exec", "all"}, field: &scalar[string]{func(p *Policy) *Opt[string] { return &p.Service.NotifyAccess }, parseNotifyAccess, itself}},
 	},
 	{
 		Name: "Sockets", Section: "Service", Man: manService, NoOption: true, Arg: "UNIT...",

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"strconv"
@@ -67,57 +68,72 @@ func (p *proc) look(pid int) (s someone, err error) {
 	if err != nil {
 		return s, err
 	}
-	text := string(b)
 	// "1 (name) S 0 …": the name may hold anything.
-	f := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
 	const state, parent, start, size = 0, 1, 19, 20
-	if len(f) <= size {
+	var f [size + 1][]byte
+	n := 0
+	for word := range bytes.FieldsSeq(b[bytes.LastIndexByte(b, ')')+1:]) {
+		if n < len(f) {
+			f[n] = word
+			n++
+		}
+	}
+	if n <= size {
 		return s, unix.ESRCH
 	}
 	s.pid = pid
-	if s.parent, err = strconv.Atoi(f[parent]); err == nil {
-		s.start, err = strconv.ParseUint(f[start], 10, 64)
+	if s.parent, err = strconv.Atoi(string(f[parent])); err == nil {
+		s.start, err = strconv.ParseUint(string(f[start]), 10, 64)
 	}
-	s.gone = f[state] == "Z" || f[state] == "X" || f[size] == "0" // memory is given back before descriptors are closed
+	s.gone = f[state][0] == 'Z' || f[state][0] == 'X' || string(f[size]) == "0" // memory is given back before descriptors are closed
 	return s, err
 }
 
 // all lists all processes. What has ended meanwhile is not among them.
 func (p *proc) all() ([]someone, error) {
-	fd, err := unix.Openat(p.dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	pids, err := p.numbers(".")
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: "/proc", Err: err}
+		return nil, err
 	}
-	var list []someone
+	list := make([]someone, 0, len(pids))
+	for _, pid := range pids {
+		s, err := p.look(pid)
+		switch err {
+		case nil:
+			list = append(list, s)
+		case unix.ENOENT, unix.ESRCH: // it has ended
+		default:
+			return nil, &os.PathError{Op: "read", Path: "/proc/" + strconv.Itoa(pid) + "/stat", Err: err}
+		}
+	}
+	return list, nil
+}
+
+// numbers are the names in a directory below /proc that are numbers: processes, or threads.
+func (p *proc) numbers(path string) ([]int, error) {
+	fd, err := unix.Openat(p.dir, path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: "/proc/" + path, Err: err}
+	}
+	var list []int
 	var names []string
 	buf := make([]byte, 8<<10)
 	for {
 		n, err := unix.Getdents(fd, buf)
 		if err != nil {
 			_ = unix.Close(fd) // the listing has failed already
-			return nil, &os.PathError{Op: "getdents", Path: "/proc", Err: err}
+			return nil, &os.PathError{Op: "getdents", Path: "/proc/" + path, Err: err}
 		}
 		if n == 0 {
-			break
+			return list, os.NewSyscallError("close", unix.Close(fd))
 		}
 		_, _, names = unix.ParseDirent(buf[:n], -1, names[:0])
 		for _, name := range names {
-			pid, err := strconv.Atoi(name)
-			if err != nil {
-				continue // no process
-			}
-			s, err := p.look(pid)
-			switch err {
-			case nil:
-				list = append(list, s)
-			case unix.ENOENT, unix.ESRCH: // it has ended
-			default:
-				_ = unix.Close(fd) // the listing has failed already
-				return nil, &os.PathError{Op: "read", Path: "/proc/" + name + "/stat", Err: err}
+			if number, err := strconv.Atoi(name); err == nil {
+				list = append(list, number)
 			}
 		}
 	}
-	return list, os.NewSyscallError("close", unix.Close(fd))
 }
 
 // notePrior takes the children of this process for strangers.
@@ -231,7 +247,11 @@ func (p *proc) line(path, name string) string {
 	if err != nil {
 		return ""
 	}
-	_, rest, _ := strings.Cut("\n"+string(b), "\n"+name+":\t")
+	return lineOf(string(b), name)
+}
+
+func lineOf(text, name string) string {
+	_, rest, _ := strings.Cut("\n"+text, "\n"+name+":\t")
 	rest, _, _ = strings.Cut(rest, "\n")
 	return rest
 }

@@ -24,7 +24,9 @@ func Run(s *Spec, h *Host) (status int) {
 	if err == nil {
 		l.begin()
 		for err == nil && l.state != dead {
-			err = l.turn()
+			if err = l.settle(); err == nil {
+				err = l.turn()
+			}
 		}
 	}
 	if err != nil {
@@ -61,6 +63,7 @@ type loop struct {
 	struck     uint64 // when everything was last killed
 	pause      uint64 // how long until it is killed again
 	complained bool   // about a signal that could not be sent
+	settled    bool   // what only a start needs was given up, or is kept for good
 	buf        [4096]byte
 }
 

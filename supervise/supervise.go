@@ -60,6 +60,11 @@ type Host struct {
 	// (cgroup.kill). This process must not be in them. Nil where there are none: then, and
 	// for other signals, the service's processes are the descendants of this one.
 	KillGroup func() error
+	// Shed makes the signal PROF, where a thread of this process sends it to one, let that give up its
+	// privileges: all capabilities but those of keep (bit n: capability n), and those that it
+	// could get by execve(2). It is called once, when the service runs and no command is left
+	// that could have to be started. Nil where all are kept.
+	Shed func(keep uint64) error
 	// OOMKilled tells whether the kernel has killed a process of the service for want of
 	// memory. Nil where nobody knows.
 	OOMKilled func() bool
@@ -112,6 +117,9 @@ type Spec struct {
 	// Between says that the main process is a parent of its own, which forwards signals to
 	// the daemon (--init, PrivatePIDs=): its child may speak for it.
 	Between bool
+	// Keep are the capabilities that the end of the service takes, Host.Clean included (bit n:
+	// capability n): those that stay when Host.Shed is there.
+	Keep uint64
 	// SkipStatus is the status when ExecCondition= says no.
 	SkipStatus int
 }

@@ -832,6 +832,35 @@ void hr_taken(uint64_t *sent, uint64_t *typed)
 	*typed = __atomic_exchange_n(&caught_typed, 0, __ATOMIC_SEQ_CST);
 }
 
+// Credentials belong to a thread, and a Go process has several: each gives up its own, in a
+// handler. What came of it is read in /proc by who has sent the signal.
+static uint64_t shed_keep;
+
+static void shed(int signal, siginfo_t *info, void *context)
+{
+	struct { uint32_t version; int pid; } head = {0x20080522, 0};
+	struct { uint32_t effective, permitted, inheritable; } caps[2];
+	int was = errno;
+	(void)signal, (void)context;
+	if (info->si_code == SI_TKILL && info->si_pid == call0(SYS_getpid) && !call2(SYS_capget, ptr(&head), ptr(caps))) {
+		for (int i = 0; i < 2; i++) {
+			caps[i].effective = caps[i].permitted &= (uint32_t)(shed_keep >> 32 * i);
+			caps[i].inheritable = 0;
+		}
+		call(SYS_prctl, 38 /* PR_SET_NO_NEW_PRIVS */, 1, 0, 0, 0, 0);
+		call2(SYS_capset, ptr(&head), ptr(caps));
+	}
+	errno = was;
+}
+
+int hr_shed(uint64_t keep)
+{
+	struct sigaction act = {.sa_sigaction = shed, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+	sigfillset(&act.sa_mask);
+	shed_keep = keep;
+	return sigaction(SIGPROF, &act, 0) ? -errno : 0;
+}
+
 // ---- before the Go runtime
 
 // These variables steer the Go runtime. They belong to the daemon: their first

@@ -103,6 +103,9 @@ int hr_spawn(struct hr_row *rows, uint32_t nrows, char *blob, uint32_t *relocs, 
 // last asked: of a terminal, and of all others.
 int hr_catch(uint64_t signals, int fd);
 void hr_taken(uint64_t *sent, uint64_t *typed);
+// hr_shed lets a thread that is sent SIGPROF by this process keep these capabilities alone
+// (bit n: capability n), and get none by execve(2). 0, or a negative errno.
+int hr_shed(uint64_t keep);
 // hr_unhide gives the GO* variables of the environment their names back, and takes
 // HARDRUN_AGAIN out of it.
 void hr_unhide(void);

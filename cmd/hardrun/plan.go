@@ -147,9 +147,27 @@ func planRest(b *strings.Builder, refused, waived []launcher.Refusal, notes []la
 	for i := range waived {
 		b.WriteString("waived: " + waived[i].Error() + "\n")
 	}
+	manager := 0
 	for _, n := range notes {
+		if n.ID == "manager" {
+			manager++
+			continue
+		}
 		b.WriteString("note: " + n.Text + " [" + n.ID + "]\n")
 	}
+	if manager == 0 {
+		return
+	}
+	line := "note: what belongs to a service manager is passed over:"
+	for _, n := range notes {
+		if n.ID == "manager" {
+			name, _, _ := strings.Cut(n.Text, "=")
+			if name += "="; !strings.HasSuffix(line, " "+name) { // repeats are one
+				line += " " + name
+			}
+		}
+	}
+	b.WriteString(line + " [manager]\n")
 }
 
 func pad(s string, n int) string {

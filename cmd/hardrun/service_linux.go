@@ -434,7 +434,12 @@ func (s *service) before() (status int, on bool) {
 
 // supervise stays as the parent, and is the status of the service.
 func (s *service) supervise() int {
+	if err := hide(); err != nil {
+		say(err.Error())
+		return max(launcher.ExitExec, s.end(s.clean))
+	}
 	spec := supervise.Of(s.p)
+	spec.Keep = s.remaining()
 	spec.SkipStatus = s.p.SkipStatus.V
 	spec.Between = s.p.Init.V || s.p.PrivatePIDs.V
 	if s.p.ReadyFD.Set {
@@ -457,6 +462,7 @@ func (s *service) supervise() int {
 		Signals: fd,
 		Taken:   taken,
 		Start:   s.start,
+		Shed:    s.shed,
 		Say:     say,
 		Clean: func() []error {
 			var errs []error

@@ -245,8 +245,14 @@ func (s *service) shared() int {
 		keep(net)
 		keep(ipc)
 	}
-	if v := s.p.PrivateTmp; v.Set && v.V != "no" {
-		for _, at := range [...]*int{&s.given.Tmp, &s.given.VarTmp} {
+	p := *s.p
+	p.Normalize(false) // DynamicUser= implies it
+	if v := p.PrivateTmp; v.Set && v.V != "no" {
+		places := []*int{&s.given.Tmp, &s.given.VarTmp}
+		if !p.PrivateVarTmp() {
+			places = places[:1]
+		}
+		for _, at := range places {
 			fd, err := launcher.MakeTmp()
 			if err != nil {
 				if apart(err) {

@@ -79,8 +79,8 @@ const helpTail = `
 Every directive is an option (NoNewPrivileges= is --no-new-privileges) and a
 property (-p NoNewPrivileges=yes); "hardrun directives NAME" tells more of one.
 A step that fails names its directive and the system call, and the daemon is not
-started; the exit status is then systemd's number for it (200 to 242), or 64 for
-a command line that cannot be meant.
+started; the exit status is then systemd's number for it (200 to 245), 64 for a
+command line that cannot be meant, or 78 for such a unit.
 `
 
 // helpGroups is how a person looks for an option.

@@ -55,6 +55,9 @@ func (in *invocation) load(given []option) error {
 	default:
 		in.unit, err = finder.Load(word)
 	}
+	if err == nil && word != "" && in.unit.Type() != "service" {
+		return &usageError{"--unit: " + in.unit.Name + " is no service", "a socket unit is opened for its service: --unit " + strings.TrimSuffix(word, ".socket") + " --socket"}
+	}
 	if err != nil {
 		return &unitError{err}
 	}

@@ -513,7 +513,7 @@ func (s *exampleSpace) runs(t *testing.T, x exampleOf) string {
 // count holds how many processes of the daemon there are, zombies left out.
 func (s *exampleSpace) count(t *testing.T, x exampleOf, when string, want int) {
 	t.Helper()
-	got := s.sh(t, `awk '/^Name:\t`+x.daemon.comm+`$/ { n = 1 } /^State:/ && n { if ($2 != "Z") c++; n = 0 } END { print c + 0 }' /proc/[0-9]*/status 2>/dev/null; true`)
+	got := s.sh(t, `cat /proc/[0-9]*/status 2>/dev/null | awk '/^Name:\t`+x.daemon.comm+`$/ { n = 1 } /^State:/ && n { if ($2 != "Z") c++; n = 0 } END { print c + 0 }'`)
 	if strings.TrimSpace(got) != strconv.Itoa(want*x.daemon.processes) {
 		t.Errorf("%s: %s processes called %s, want %d", when, strings.TrimSpace(got), x.daemon.comm, want*x.daemon.processes)
 	}

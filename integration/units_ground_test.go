@@ -51,7 +51,6 @@ type groundJob struct {
 // groundResult is what came of it.
 type groundResult struct {
 	Problems []string
-	Told     []string
 }
 
 // groundActs are what can be done. The keys are what a job names.
@@ -111,7 +110,7 @@ func installed(t *testing.T, path string) bool {
 }
 
 // onGround does an act, and holds that nothing was wrong.
-func onGround(t *testing.T, act string, args ...string) []string {
+func onGround(t *testing.T, act string, args ...string) {
 	t.Helper()
 	requireRoot(t)
 	j := groundJob{Base: base, Hardrun: hardrun, Overlays: peers(t), Act: act, Arg: args}
@@ -125,6 +124,9 @@ func onGround(t *testing.T, act string, args ...string) []string {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET,
 	}
+	if _, err := cmd.StdinPipe(); err != nil { // whose end is the ground's
+		t.Fatal(err)
+	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("the ground: %v\n%s", err, out)
@@ -133,7 +135,6 @@ func onGround(t *testing.T, act string, args ...string) []string {
 	for _, p := range r.Problems {
 		t.Error(p)
 	}
-	return r.Told
 }
 
 func init() {
@@ -165,8 +166,16 @@ func ground0(file string) error {
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("mount /proc: %w", err)
 	}
+	go func() { // ends the namespaces with the test
+		_, _ = os.Stdin.Read(make([]byte, 1))
+		os.Exit(1)
+	}()
+	null, err := os.Open("/dev/null")
+	if err != nil {
+		return err
+	}
 	pid, err := syscall.ForkExec("/proc/self/exe", []string{"worker"}, &syscall.ProcAttr{
-		Env: append(slices.Clone(smallEnv), workerVariable+"="+file), Files: []uintptr{0, 1, 2},
+		Env: append(slices.Clone(smallEnv), workerVariable+"="+file), Files: []uintptr{null.Fd(), 1, 2},
 	})
 	if err != nil {
 		return fmt.Errorf("fork: %w", err)
@@ -345,6 +354,7 @@ func (g *ground1) tried(argv ...string) (string, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env, cmd.Dir = smallEnv, "/"
+	cmd.WaitDelay = time.Second // what a program left running must not hold the pipe
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

@@ -354,10 +354,14 @@ func (c *compiler) descriptors() {
 }
 
 // pass moves the descriptors of a service to their places, and answers how many there are.
-// Those that were passed to hardrun come behind its own.
+// Those that were passed to hardrun come behind its own. The one that is a standard stream is
+// that alone.
 func (c *compiler) pass() int {
 	own := c.given.Sockets
-	if len(own) == 0 {
+	switch {
+	case c.socketStream():
+		return 0
+	case len(own) == 0:
 		return c.env.Listen
 	}
 	step := &process.PassDescriptors{}

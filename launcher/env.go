@@ -53,6 +53,8 @@ type Env struct {
 
 	Snapshot
 	PID         int
+	Parent      int       // getppid(2): 0 for one outside of this PID namespace
+	ParentSeen  string    // its number in the status text; empty where that does not tell it
 	UIDs, GIDs  [3]uint32 // real, effective, saved
 	Groups      []uint32
 	Caps        CapState

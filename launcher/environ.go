@@ -36,11 +36,13 @@ func (c *compiler) environment() {
 	for _, v := range g.Environ {
 		set(v)
 	}
-	if len(g.Sockets) > 0 {
+	if stream := c.socketStream(); stream || len(g.Sockets) > 0 {
 		for _, v := range [...]string{"LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
 			vars = unsetVar(vars, v)
 		}
-		c.listenVariables(set)
+		if !stream {
+			c.listenVariables(set)
+		}
 	}
 	if len(g.Credentials) > 0 {
 		set("CREDENTIALS_DIRECTORY=" + g.secretsAt())

@@ -22,7 +22,7 @@ import (
 // launch it is there already, for a plan it need not be. An error is a state that could not
 // be read; what is merely missing is in Env.Problems.
 func GatherFor(p *policy.Policy, who string, args []string, snap Snapshot, given *Given) (*Env, error) {
-	env := &Env{For: who, Snapshot: snap, PID: unix.Getpid(), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Given: given}
+	env := &Env{For: who, Snapshot: snap, PID: unix.Getpid(), Parent: unix.Getppid(), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Given: given}
 	env.renumber()
 	env.listen()
 	if given != nil {
@@ -218,7 +218,7 @@ func (e *Env) readCaps() error {
 		if st.pid != e.PID {
 			return errors.New("/proc/self/status is that of another process")
 		}
-		e.FDSize, e.fullStatus = st.fdSize, st.seen == seenAll
+		e.FDSize, e.ParentSeen, e.fullStatus = st.fdSize, st.parent, st.seen == seenAll
 		if st.seen&seenCaps == seenCaps {
 			e.Caps = st.caps
 			return nil

@@ -404,11 +404,11 @@ func (c *compiler) again() {
 			start.PIDNS = true
 			start.PIDFirst = start.UserNS != nil && c.outer && p.DelegateNamespaces.V&ns.NewPID == 0
 			c.add(StageAgain, &pidNamespaceStep{done: env.Again.PIDNS}, "PrivatePIDs", p.PrivatePIDs.From, ExitNamespace)
-			c.add(StageDeath, deathSignal{}, "PrivatePIDs", p.PrivatePIDs.From, ExitNamespace).Because = "who kills the parent means the daemon"
+			c.add(StageDeath, deathSignal{env.Parent, env.ParentSeen}, "PrivatePIDs", p.PrivatePIDs.From, ExitNamespace).Because = "who kills the parent means the daemon"
 		}
 	}
 	if c.given.Death && !start.PIDNS {
-		c.add(StageDeath, deathSignal{}, "", policy.Origin{}, ExitSignals).Because = "who kills the parent means the service"
+		c.add(StageDeath, deathSignal{env.Parent, env.ParentSeen}, "", policy.Origin{}, ExitSignals).Because = "who kills the parent means the service"
 	}
 	if p.ExplainDenials.V {
 		c.explained(start)
@@ -536,8 +536,12 @@ func (initStep) String() string { return "a small parent that reaps and forwards
 // Mechanism is the call as strace shows it.
 func (initStep) Mechanism() string { return "clone()" }
 
-// deathSignal ends the daemon when its parent is killed.
-type deathSignal struct{}
+// deathSignal ends the daemon when its parent is killed. A change of credentials has cleared
+// an earlier one, prctl(2): a parent that was killed between the two is not there any more.
+type deathSignal struct {
+	parent int    // getppid(2) at the start, 0 for one outside of the PID namespace
+	seen   string // its number in the status text; empty where that does not tell it
+}
 
 func (deathSignal) String() string { return "SIGKILL when the parent dies" }
 

@@ -122,12 +122,16 @@ func (deathSignal) Do(p *row.Program) {
 	p.Call(unix.SYS_PRCTL, 0, row.Int(unix.PR_SET_PDEATHSIG), row.Int(int(unix.SIGKILL)))
 }
 
-// Check reads it back.
-func (deathSignal) Check(p *row.Program) {
+// Check reads it back, and shows that the parent is there still.
+func (s deathSignal) Check(p *row.Program) {
 	out := p.Space(8)
 	p.Poison(out, 8)
 	p.Call(unix.SYS_PRCTL, 0, row.Int(unix.PR_GET_PDEATHSIG), out.Arg())
 	p.Same(out, row.Uint32s(nil, uint32(unix.SIGKILL)), row.FormUint32s)
+	p.Call(unix.SYS_GETPPID, int64(s.parent))
+	if s.seen != "" {
+		p.Line("PPid:\t", s.seen)
+	}
 }
 
 // environmental tells whether an error comes of where hardrun runs, so that a

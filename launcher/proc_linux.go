@@ -116,8 +116,9 @@ const (
 
 // status is what hardrun takes from /proc/PID/status, proc_pid_status(5).
 type status struct {
-	pid    int // the own number in the innermost PID namespace
-	fdSize int // how many descriptors the table has room for; 0 when that is not told
+	pid    int    // the own number in the innermost PID namespace
+	parent string // the number of the parent, as it is written
+	fdSize int    // how many descriptors the table has room for; 0 when that is not told
 	caps   CapState
 	seen   int // which lines are there
 }
@@ -140,6 +141,8 @@ func parseStatus(text string) (s status, err error) {
 		switch key {
 		case "Pid", "NSpid": // NSpid comes later, and has a number for each namespace
 			s.pid, _ = strconv.Atoi(value[strings.LastIndexAny(value, " \t")+1:]) // what is no number is no pid of ours
+		case "PPid":
+			s.parent = value
 		case "FDSize":
 			s.fdSize, _ = strconv.Atoi(value) // 0, not known: the table is listed then
 		case "CapInh":

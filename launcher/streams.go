@@ -133,6 +133,17 @@ func (c *compiler) sameFile(fd int, path string, set [3]policy.Opt[policy.Stream
 	return -1
 }
 
+// socketStream tells whether a stream is the one passed socket, which is not passed on as a
+// descriptor then, systemd.exec(5) "StandardInput=".
+func (c *compiler) socketStream() bool {
+	for _, s := range [...]policy.Opt[policy.Stream]{c.p.StandardInput, c.p.StandardOutput, c.p.StandardError} {
+		if s.V.Kind == policy.StreamSocket {
+			return true
+		}
+	}
+	return false
+}
+
 // passedFD is the descriptor of LISTEN_FDS that a stream names, or -1 after a
 // refusal.
 func (c *compiler) passedFD(s policy.Opt[policy.Stream], name string, fd int) int {

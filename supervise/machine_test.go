@@ -231,6 +231,76 @@ func (w *world) end(pid int) {
 	w.m.exited(pid, e)
 }
 
+// quiet makes a machine whose commands start, and of which nothing else is there.
+func quiet(t *testing.T, kind string, lists ...int) *machine {
+	s := &Spec{
+		Type: kind, KillMode: "control-group", NotifyAccess: "main", TimeoutStart: 1e6, TimeoutStop: 1e6, TimeoutAbort: 1e6, RuntimeMax: never,
+		KillSignal: 15, FinalKillSignal: 9, WatchdogSignal: 6, ReloadSignal: 1, SendSIGKILL: true, NotifyFD: -1, ReadyFD: -1,
+	}
+	for _, list := range append(lists, policy.ExecStart) {
+		s.Commands[list] = []policy.Command{{}}
+	}
+	w := &calmWorld{world{t: t, r: rand.New(rand.NewPCG(1, 1)), alive: map[int]bool{}, calm: true}}
+	w.m = &machine{Spec: s, effects: w}
+	w.m.begin()
+	return w.m
+}
+
+// calmWorld is one in which nothing is left to chance.
+type calmWorld struct{ world }
+
+func (w *calmWorld) start(Command) (int, error) {
+	w.next++
+	w.alive[w.next] = true
+	return w.next, nil
+}
+func (w *calmWorld) catches(int, int) bool { return true }
+
+// TestNotices are messages at moments at which they mean something else, or nothing.
+func TestNotices(t *testing.T) {
+	m := quiet(t, "simple", policy.ExecStartPost)
+	m.notice(&notice{stopping: true})
+	if m.state != startPost {
+		t.Errorf("STOPPING=1 during the start: state %d", m.state)
+	}
+	if m.exited(m.control, end{}); m.state != stopTerm || m.control != 0 {
+		t.Errorf("and behind it: state %d", m.state)
+	}
+	for _, kind := range []string{"exec", "oneshot", "forking"} {
+		m := quiet(t, kind)
+		if m.notice(&notice{ready: true}); m.state != start {
+			t.Errorf("%s: READY=1 was heeded", kind)
+		}
+	}
+	m = quiet(t, "notify-reload")
+	m.effects.(*calmWorld).clock = 100
+	if m.notice(&notice{ready: true}); m.state != running {
+		t.Fatalf("READY=1: state %d", m.state)
+	}
+	m.askReload()
+	for _, n := range []notice{{reloading: true}, {reloading: true, since: 99}, {ready: true, reloading: true, since: 99}, {ready: true}} {
+		if m.notice(&n); m.state != reloadSignal {
+			t.Errorf("%+v ended the wait for a reload: state %d", n, m.state)
+		}
+	}
+	if m.notice(&notice{reloading: true, since: 100}); m.state != reloadNotify {
+		t.Errorf("RELOADING=1: state %d", m.state)
+	}
+	if m.notice(&notice{ready: true}); m.state != running {
+		t.Errorf("READY=1: state %d", m.state)
+	}
+	m.askReload()
+	if m.notice(&notice{ready: true, reloading: true, since: 100}); m.state != running {
+		t.Errorf("both in one: state %d", m.state)
+	}
+	if m.notice(&notice{reloading: true}); m.state != reloadNotify {
+		t.Errorf("a reload of its own: state %d", m.state)
+	}
+	if m.expired(); m.state != running {
+		t.Errorf("a reload that takes too long: state %d", m.state)
+	}
+}
+
 // FuzzMachine is TestRandom by a seed.
 func FuzzMachine(f *testing.F) {
 	f.Add(uint64(1))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,44 +50,78 @@ func Listen(path string) (fd int, err error) {
 }
 
 // receive takes one message from the socket: its text, and the PID of its sender, 0 where the
-// kernel did not say. Descriptors that came with it are closed by done, when the message was
-// acted upon: that is what a sender with BARRIER=1 waits for.
-func receive(fd int, buf []byte) (text string, pid int, done func(), err error) {
-	control := make([]byte, unix.CmsgSpace(unix.SizeofUcred)+unix.CmsgSpace(4*253)) // SCM_MAX_FD
-	n, nc, flags, _, err := unix.Recvmsg(fd, buf, control, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+// kernel did not say. Descriptors that came with it are never this process's: there is no room
+// for them, and the kernel lets go of them. That is what a sender with BARRIER=1 waits for, which
+// has sent all else before.
+func receive(fd int, buf []byte) (text string, pid int, err error) {
+	var control [32]byte
+	n, nc, flags, _, err := unix.Recvmsg(fd, buf, control[:unix.CmsgSpace(unix.SizeofUcred)], unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
 	if err != nil {
-		return "", 0, nil, err
-	}
-	var passed []int
-	done = func() {
-		for _, fd := range passed {
-			_ = unix.Close(fd) // they are the sender's, and nothing is written to them
-		}
+		return "", 0, err
 	}
 	messages, err := unix.ParseSocketControlMessage(control[:nc])
-	if err != nil {
-		return "", 0, done, nil
+	if err != nil || flags&unix.MSG_TRUNC != 0 { // half a message is none
+		return "", 0, nil
 	}
 	for i := range messages {
-		if messages[i].Header.Level != unix.SOL_SOCKET {
-			continue
-		}
-		switch messages[i].Header.Type {
-		case unix.SCM_RIGHTS:
-			fds, err := unix.ParseUnixRights(&messages[i])
-			if err == nil {
-				passed = append(passed, fds...)
-			}
-		case unix.SCM_CREDENTIALS:
+		if h := &messages[i].Header; h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_CREDENTIALS {
 			if c, err := unix.ParseUnixCredentials(&messages[i]); err == nil {
 				pid = int(c.Pid)
 			}
 		}
 	}
-	if flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 {
-		pid = 0 // half a message is none
+	return string(buf[:n]), pid, nil
+}
+
+// readable tells whether there is a message.
+func readable(fd int) bool {
+	fds := [...]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds[:], 0)
+	return n > 0 || err != nil // who reads will see
+}
+
+// rouser is a timer that interrupts what the thread waits for, again and again while it is on.
+// Everybody may send to the socket, and the kernel closes what comes with a message when it is
+// taken: for a socket with SO_LINGER, socket(7), it waits as long as the sender says.
+type rouser struct{ id int32 }
+
+// rouserPause is how long the thread can be made to wait, in nanoseconds.
+const rouserPause = 20e6
+
+// newRouser makes one for this thread, off. Its signal is URG, which the Go runtime handles and
+// does nothing by.
+func newRouser() (*rouser, error) {
+	var urgent unix.Sigset_t
+	bits := unsafe.Sizeof(urgent.Val[0]) * 8
+	urgent.Val[uintptr(unix.SIGURG-1)/bits] = 1 << (uintptr(unix.SIGURG-1) % bits)
+	if err := unix.PthreadSigmask(unix.SIG_UNBLOCK, &urgent, nil); err != nil {
+		return nil, os.NewSyscallError("rt_sigprocmask", err)
 	}
-	return string(buf[:n]), pid, done, nil
+	const threadID = 4 // SIGEV_THREAD_ID
+	event := struct {
+		value               uintptr
+		signal, notify, tid int32
+		_                   [64]byte
+	}{signal: int32(unix.SIGURG), notify: threadID, tid: int32(unix.Gettid())}
+	r := &rouser{}
+	_, _, err := unix.RawSyscall(unix.SYS_TIMER_CREATE, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&event)), uintptr(unsafe.Pointer(&r.id)))
+	if err != 0 {
+		return nil, os.NewSyscallError("timer_create", err)
+	}
+	return r, nil
+}
+
+// set switches it on or off.
+func (r *rouser) set(on bool) error {
+	var when unix.ItimerSpec
+	if on {
+		when.Value = unix.NsecToTimespec(rouserPause)
+		when.Interval = when.Value
+	}
+	if _, _, err := unix.RawSyscall6(unix.SYS_TIMER_SETTIME, uintptr(r.id), 0, uintptr(unsafe.Pointer(&when)), 0, 0, 0); err != 0 {
+		return os.NewSyscallError("timer_settime", err)
+	}
+	return nil
 }
 
 // sendOn sends a message to another manager, NOTIFY_SOCKET of sd_notify(3).

@@ -237,11 +237,10 @@ func TestNotifyOuter(t *testing.T) {
 		v.done = true
 		var got []string
 		for {
-			text, pid, done, err := receive(fd, make([]byte, 4096))
+			text, pid, err := receive(fd, make([]byte, 4096))
 			if err != nil {
 				break
 			}
-			done()
 			if pid != v.cmd.Process.Pid {
 				t.Errorf("from %d", pid)
 			}

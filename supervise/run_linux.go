@@ -56,6 +56,8 @@ type loop struct {
 	host *Host
 	proc *proc
 
+	rouser *rouser // nil without a notify socket
+
 	exec   int // the pipe whose end says that the main process has executed; -1 for none
 	mainFD int // a pidfd of a main process that is no child of this one; -1 for none
 
@@ -81,6 +83,11 @@ func (l *loop) prepare() (err error) {
 	}
 	if err := l.proc.notePrior(); err != nil {
 		return err
+	}
+	if l.NotifyFD >= 0 {
+		if l.rouser, err = newRouser(); err != nil {
+			return err
+		}
 	}
 	if l.RuntimeExtra != 0 && l.RuntimeMax != never {
 		var random [8]byte
@@ -291,13 +298,24 @@ func (l *loop) sameGroup(pid int) bool {
 	return err == nil && theirs == unix.Getpgrp()
 }
 
+// hearTime is how long messages are taken before the rest is looked at, in microseconds.
+const hearTime = 50e3
+
 // hear takes the messages at the notify socket.
-func (l *loop) hear() error {
-	if l.NotifyFD < 0 {
+func (l *loop) hear() (err error) {
+	if l.NotifyFD < 0 || !readable(l.NotifyFD) {
 		return nil
 	}
+	if err := l.rouser.set(true); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.rouser.set(false)) }()
+	until := later(l.now(), hearTime)
 	for range 256 { // who never stops talking does not keep the rest from happening
-		text, pid, done, err := receive(l.NotifyFD, l.buf[:])
+		if l.now() >= until {
+			return nil
+		}
+		text, pid, err := receive(l.NotifyFD, l.buf[:])
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -318,7 +336,6 @@ func (l *loop) hear() error {
 			}
 			l.notice(&n)
 		}
-		done()
 	}
 	return nil
 }
@@ -509,12 +526,10 @@ func (l *loop) empty() bool {
 }
 
 func (l *loop) adopt(pid int) error {
-	switch {
-	case pid == l.proc.self || pid == 1:
-		return errors.New("process " + strconv.Itoa(pid) + " is not the service's")
-	case pid == l.control:
+	switch pid {
+	case l.control:
 		return errors.New("process " + strconv.Itoa(pid) + " is the command that runs")
-	case pid == l.main:
+	case l.main:
 		return nil
 	}
 	fd, err := unix.PidfdOpen(pid, 0)

@@ -414,6 +414,26 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestStopped ends a process that is stopped: CONT follows the signal.
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"echo $$ >main; kill -STOP $$; exit 4", "(kill -STOP $(exec sh -c 'echo $PPID')) & " + forever} {
+		v := begin(t, spec("simple", map[string]string{main: text}))
+		v.there("main")
+		v.until("a stopped process", func() bool {
+			for _, pid := range v.processes() {
+				if stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); bytes.Contains(stat, []byte(") T ")) {
+					return true
+				}
+			}
+			return false
+		})
+		v.send(unix.SIGTERM)
+		v.ends(0, "ExecStart", "clean")
+		v.nobody()
+	}
+}
+
 // TestKillMode stops a service with a child, which ignores TERM or does not, and outlives the
 // main process or does not.
 func TestKillMode(t *testing.T) {

@@ -7,19 +7,7 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/hardrun/hardrun/policy"
 )
-
-// startsMore tells whether a command may still have to be started when the service runs.
-func (s *Spec) startsMore() bool {
-	for _, list := range [...]int{policy.ExecReload, policy.ExecReloadPost, policy.ExecStop, policy.ExecStopPost} {
-		if len(s.Commands[list]) > 0 {
-			return true
-		}
-	}
-	return false
-}
 
 // settle gives up what only a start needs, once the service runs and nothing is left to be
 // started.
@@ -28,7 +16,7 @@ func (l *loop) settle() error {
 		return nil
 	}
 	l.settled = true
-	if l.startsMore() {
+	if l.StartsMore() {
 		return nil
 	}
 	keep := l.Keep

@@ -61,6 +61,16 @@ func Of(p *policy.Policy) *Spec {
 	return s
 }
 
+// StartsMore tells whether a command may still have to be started when the service runs.
+func (s *Spec) StartsMore() bool {
+	for _, list := range [...]int{policy.ExecReload, policy.ExecReloadPost, policy.ExecStop, policy.ExecStopPost} {
+		if len(s.Commands[list]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // or is what was set, or a default.
 func or[T any](o policy.Opt[T], otherwise T) T {
 	if o.Set {

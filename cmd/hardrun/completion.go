@@ -68,6 +68,8 @@ _hardrun() {
   case $option in
 ` + cases.String() + `    --user) COMPREPLY=($(compgen -u -- "$value")); return ;;
     --group|--supplementary-groups) COMPREPLY=($(compgen -g -- "$value")); return ;;
+    --unit) COMPREPLY=($(compgen -f -W "$(ls /etc/systemd/system /run/systemd/system /usr/lib/systemd/system 2>/dev/null | sed -n 's/\.service$//p')" -- "$value")); return ;;
+    --drop-in) COMPREPLY=($(compgen -f -W '` + profileWords() + `' -- "$value")); return ;;
     --?*) COMPREPLY=($(compgen -f -- "$value")); return ;;
   esac
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -83,6 +85,15 @@ _hardrun() {
 }
 complete -F _hardrun hardrun
 `
+}
+
+// profileWords are the names of the profiles.
+func profileWords() string {
+	var words []string
+	for i := range profiles {
+		words = append(words, profiles[i].name)
+	}
+	return strings.Join(words, " ")
 }
 
 // shellWords are the subcommands that are built.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -41,12 +42,29 @@ func TestBashCompletion(t *testing.T) {
 		{[]string{"hardrun", "--protect-system", "="}, "yes", "read-only"},
 		{[]string{"hardrun", "--no-new-privileges", "=", "n"}, "no", "yes"},
 		{[]string{"hardrun", "--delegate-namespaces", "=", "m"}, "mnt", "net"},
+		{[]string{"hardrun", "--drop-in", "=", "@n"}, "@network-service", "@strict"},
 		{[]string{"hardrun", "-u", "x", "--", "bas"}, "bash", "--user="},
 	} {
 		got := complete(t, tt.words...)
 		if !contains(got, tt.want) || contains(got, tt.not) {
 			t.Errorf("%q: %q, want %q among them and not %q", tt.words, got, tt.want, tt.not)
 		}
+	}
+}
+
+// The names of the machine's units are offered, without the suffix.
+func TestUnitCompletion(t *testing.T) {
+	found, err := filepath.Glob("/usr/lib/systemd/system/*.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) == 0 {
+		t.Skip("needs a unit in /usr/lib/systemd/system")
+	}
+	name := strings.TrimSuffix(filepath.Base(found[0]), ".service")
+	got := complete(t, "hardrun", "--unit", "=", name[:1])
+	if !contains(got, name) || contains(got, name+".service") {
+		t.Errorf("%q, want %q among them", got, name)
 	}
 }
 

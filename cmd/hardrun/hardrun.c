@@ -1260,8 +1260,8 @@ static long number(const char *s)
 // ---- starting again
 
 // inherited is what an earlier hardrun of this very process left for this one, or
-// 0. Only hardrun itself can have made it: a file that lies in memory, that nobody
-// can change any more, with the number of this process. Whatever else the variable
+// 0. Only hardrun itself can have made it: a file that lies in memory, of this user, that
+// nobody can change any more, with the number of this process. Whatever else the variable
 // stands for is refused, and never acted upon.
 static struct hr_again *inherited(void)
 {
@@ -1282,7 +1282,8 @@ static struct hr_again *inherited(void)
 	long seals = call3(SYS_fcntl, fd, F_GET_SEALS, 0);
 	struct stat st;
 	memset(&st, POISON, sizeof st);
-	if (seals < 0 || (seals & SEALS) != SEALS || call2(SYS_fstat, fd, ptr(&st)) || st.st_size < (off_t)sizeof(struct hr_again) || st.st_size > MOST)
+	if (seals < 0 || (seals & SEALS) != SEALS || call2(SYS_fstat, fd, ptr(&st)) || st.st_uid != (uid_t)call0(SYS_geteuid) ||
+	    st.st_size < (off_t)sizeof(struct hr_again) || st.st_size > MOST)
 		refuse(64, forged, "");
 	long r = call(SYS_mmap, 0, (uint64_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, (uint64_t)fd, 0);
 	if (r < 0 && r > -4096)

@@ -10,6 +10,7 @@ import (
 	"github.com/hardrun/hardrun/dirs"
 	"github.com/hardrun/hardrun/launcher"
 	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/supervise"
 	"github.com/hardrun/hardrun/unit"
 )
 
@@ -22,6 +23,7 @@ type servicePlan struct {
 	manager []policy.Assignment
 	parent  []policy.ParentReason
 	stays   bool
+	keeps   string        // the capabilities of a parent that stays, when the service runs
 	lines   []serviceLine // before the commands, in order
 	command []commandPlan // in the order in which they would run
 	main    int           // the place of the main command in it; -1 for none
@@ -61,6 +63,10 @@ func planService(in *invocation, who string) (sp *servicePlan, errs []error) {
 	}
 	sp.parent = in.parentReasons()
 	sp.stays, sp.refused = needsParent(in)
+	sp.keeps = "all capabilities, as a command may still have to be started"
+	if !supervise.Of(p).StartsMore() {
+		sp.keeps = keeps(in).String()
+	}
 	sp.conditions(p)
 	sp.identity(p, &given)
 	sp.directories(p, &given)
@@ -227,6 +233,7 @@ func (sp *servicePlan) credentials(p *policy.Policy, given *launcher.Given) {
 func (sp *servicePlan) addCommand(in *invocation, who string, list, index int, given launcher.Given) error {
 	it := &in.policy.Service.Commands[list].Items[index]
 	p := in.policy.ForCommand(list, index)
+	given = givenTo(list, &in.policy, given)
 	given.Environ = append(given.Environ[:len(given.Environ):len(given.Environ)], later(&p, list)...)
 	args := commandArgs(&it.V, &given)
 	env, err := launcher.GatherFor(&p, who, args, snapshot(), &given)
@@ -296,6 +303,9 @@ func (sp *servicePlan) text(who string) string {
 	}
 	for _, r := range sp.parent {
 		b.WriteString("  " + pad(r.Name+"= "+r.Why, 40) + "  " + r.From.String() + "\n")
+	}
+	if sp.stays {
+		b.WriteString("  not dumpable; when the service runs it keeps " + sp.keeps + "\n")
 	}
 	if len(sp.lines) > 0 {
 		b.WriteString("for all commands\n")
@@ -406,6 +416,9 @@ func (sp *servicePlan) json(who string, filter bool) string {
 			j.field("origin", sp.parent[i].From.String())
 			j.field("text", sp.parent[i].Why)
 		})
+		if sp.stays {
+			j.field("keeps", sp.keeps)
+		}
 		j.list("steps", len(sp.lines), func(i int) {
 			l := &sp.lines[i]
 			j.field("stage", l.stage)

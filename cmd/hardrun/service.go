@@ -245,6 +245,26 @@ func wantsBooted(p *policy.Policy, sockets int) bool {
 	return sockets > 0
 }
 
+// givenTo is what a command of a list is given: sockets and files are for ExecStart= alone.
+func givenTo(list int, p *policy.Policy, given launcher.Given) launcher.Given {
+	if list != policy.ExecStart {
+		given.Sockets, given.Booted = nil, wantsBooted(p, 0)
+	}
+	return given
+}
+
+// startsLater tells whether other commands than the main one run, or its failure is none, so
+// that a program which is missing matters when it is to be started, and not before.
+func startsLater(p *policy.Policy) bool {
+	v := &p.Service.Commands
+	for _, list := range [...]int{policy.ExecCondition, policy.ExecStartPre, policy.ExecStartPost, policy.ExecStop, policy.ExecStopPost} {
+		if len(v[list].Items) > 0 {
+			return true
+		}
+	}
+	return len(v[policy.ExecStart].Items) > 1 || v[policy.ExecStart].Items[0].V.Ignore
+}
+
 // lookupEnv is the value of a variable of an environment.
 func lookupEnv(environ []string, name string) (string, bool) {
 	for _, v := range environ {
@@ -288,4 +308,22 @@ func loginEnvironment(p *policy.Policy) []string {
 		list = append(list, "SHELL="+u.Shell)
 	}
 	return list
+}
+
+// keeps are the capabilities that the end of a service takes: to send signals, to remove what
+// lies in directories of the daemon's, and IPC objects of its user.
+func keeps(in *invocation) caps.Set {
+	const dacOverride, fowner, kill, sysAdmin = 1 << 1, 1 << 3, 1 << 5, 1 << 21 // linux/capability.h
+	keep := caps.Set(kill)
+	removes := in.policy.Service.PIDFile.Set || in.policy.Delegate.Set
+	for _, r := range in.parentReasons() {
+		removes = removes || r.CleansOnly
+		if r.Name == "RemoveIPC" {
+			keep |= sysAdmin
+		}
+	}
+	if removes {
+		keep |= dacOverride | fowner
+	}
+	return keep
 }

@@ -285,16 +285,19 @@ func (s *service) check(parent bool) int {
 		say("before the first step: " + launcher.Reason(err))
 		return launcher.ExitExec
 	}
-	plan := launcher.Compile(&p, env)
-	if len(plan.Refused) > 0 {
-		return refusals(plan.Refused)
+	refused := launcher.Compile(&p, env).Refused
+	if startsLater(s.p) {
+		refused = slices.DeleteFunc(refused, func(r launcher.Refusal) bool { return r.Exit == launcher.ExitExec && r.Directive == "" })
+	}
+	if len(refused) > 0 {
+		return refusals(refused)
 	}
 	return 0
 }
 
 // errand is what a command is told.
 func (s *service) errand(list, index int, environ []string) *errand {
-	o := &errand{unit: s.in.unit, list: list, index: index, given: s.given, exec: -1, lock: -1}
+	o := &errand{unit: s.in.unit, list: list, index: index, given: givenTo(list, s.p, s.given), exec: -1, lock: -1}
 	o.given.Environ = append(slices.Clone(s.given.Environ), environ...)
 	if c := &s.p.Service.Commands[list].Items[index].V; c.Full || c.NoUser {
 		o.given.Environ = append(o.given.Environ, loginEnvironment(s.p)...)
@@ -307,11 +310,7 @@ func (s *service) start(c supervise.Command) (int, error) {
 	o := s.errand(c.List, c.Index, c.Environ)
 	o.exec, o.child = c.Exec, true
 	o.given.Death = true
-	keep := s.keep
-	if c.Exec >= 0 {
-		keep = append(slices.Clone(keep), c.Exec)
-	}
-	return spawn(s.t, o.tell(), keep)
+	return spawn(s.t, o.tell(), o.descriptors())
 }
 
 // command runs the one command that this process is told to.
@@ -439,7 +438,7 @@ func (s *service) supervise() int {
 		return max(launcher.ExitExec, s.end(s.clean))
 	}
 	spec := supervise.Of(s.p)
-	spec.Keep = s.remaining()
+	spec.Keep = uint64(keeps(s.in))
 	spec.SkipStatus = s.p.SkipStatus.V
 	spec.Between = s.p.Init.V || s.p.PrivatePIDs.V
 	if s.p.ReadyFD.Set {

@@ -24,23 +24,11 @@ func hide() error {
 	return os.NewSyscallError("prctl(PR_GET_DUMPABLE)", err)
 }
 
-// remaining are the capabilities that the end of a service takes: to send signals, to remove
-// what lies in directories of the daemon's, and IPC objects of its user.
-func (s *service) remaining() uint64 {
-	keep := uint64(1) << unix.CAP_KILL
-	if len(s.clean) > 0 || s.p.Service.PIDFile.Set {
-		keep |= 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER
-	}
-	if s.p.DynamicUser.V || s.p.RemoveIPC.V {
-		keep |= 1 << unix.CAP_SYS_ADMIN
-	}
-	return keep
-}
-
 // shed is supervise.Host.Shed. What the commands were made of, and were passed, is given up as
 // well.
 func (s *service) shed(keep uint64) error {
-	for _, fd := range s.keep {
+	passed := errand{given: s.given, exec: -1, lock: -1}
+	for _, fd := range passed.descriptors() {
 		if err := unix.Close(fd); err != nil {
 			return os.NewSyscallError("close", err)
 		}

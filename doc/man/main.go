@@ -27,10 +27,12 @@ func main() {
 
 // Page is the manual page.
 func Page() string {
-	var applied, own strings.Builder
+	var applied, units, own strings.Builder
 	var refused, noted []string
 	for _, d := range policy.Directives {
 		switch {
+		case d.Support == policy.Applied && d.NoOption:
+			entry(&units, d)
 		case d.Support == policy.Applied && d.Own:
 			entry(&own, d)
 		case d.Support == policy.Applied:
@@ -45,6 +47,7 @@ func Page() string {
 	}
 	return strings.NewReplacer(
 		"@APPLIED@\n", applied.String(),
+		"@UNITS@\n", units.String(),
 		"@OWN@\n", own.String(),
 		"@REFUSED@", escape(strings.Join(refused, ", "))+".",
 		"@NOTED@", escape(strings.Join(noted, ", "))+".",
@@ -55,11 +58,14 @@ func Page() string {
 func entry(b *strings.Builder, d *policy.Directive) {
 	b.WriteString(".TP\n")
 	head := "\\fB\\-\\-" + escape(d.Option) + "\\fP"
+	if d.NoOption {
+		head = "\\fB" + escape(d.Name) + "\\fP"
+	}
 	if d.Short != "" {
 		head = "\\fB\\-" + d.Short + "\\fP, " + head
 	}
 	if d.Arg != "" {
-		if strings.HasPrefix(d.Arg, "BOOL") {
+		if strings.HasPrefix(d.Arg, "BOOL") && !d.NoOption {
 			head += "[=\\fI" + escape(d.Arg) + "\\fP]"
 		} else {
 			head += "=\\fI" + escape(d.Arg) + "\\fP"
@@ -73,9 +79,12 @@ func entry(b *strings.Builder, d *policy.Directive) {
 	if d.Notes != "" {
 		text += " " + d.Notes
 	}
-	if d.Own {
+	switch {
+	case d.NoOption:
+		text += " (" + d.Man + ")"
+	case d.Own:
 		text += " In a unit: " + d.ConfigName() + "=."
-	} else {
+	default:
 		text += " (" + d.Name + "=, " + d.Man + ")"
 	}
 	text = escape(text)

@@ -31,7 +31,7 @@ func TestPageIsComplete(t *testing.T) {
 			t.Errorf("%s is not on the page", d.Name)
 		}
 	}
-	if strings.Contains(page, "@APPLIED@") || strings.Contains(page, "@OWN@") || strings.Contains(page, "@NOTED@") || strings.Contains(page, "@REFUSED@") {
+	if strings.Contains(page, "@APPLIED@") || strings.Contains(page, "@OWN@") || strings.Contains(page, "@UNITS@") || strings.Contains(page, "\\-\\-\\fP") || strings.Contains(page, "@NOTED@") || strings.Contains(page, "@REFUSED@") {
 		t.Error("a placeholder was left")
 	}
 }

@@ -269,8 +269,8 @@ var exampleUnits = map[string]exampleOf{
 		setup: `mkdir /run/sv && cp -r s6/unbound /run/sv/unbound && touch /run/sv/unbound/down && (setsid s6-supervise /run/sv/unbound >/run/log 2>&1 &)
 			until s6-svstat /run/sv/unbound >/dev/null 2>&1; do sleep 0.05; done`,
 		// It is ready when it says so, and not a moment later.
-		start: "s6-svc -wU -u /run/sv/unbound; test \"$(" + exampleNamed.ask + ")\"", again: "s6-svc -u /run/sv/unbound",
-		restart: "s6-svc -wR -r /run/sv/unbound", stop: "s6-svc -wD -d /run/sv/unbound",
+		start: "s6-svc -T 10000 -wU -u /run/sv/unbound && test \"$(" + exampleNamed.ask + ")\"", again: "s6-svc -u /run/sv/unbound",
+		restart: "s6-svc -T 10000 -wR -r /run/sv/unbound", stop: "s6-svc -T 10000 -wD -d /run/sv/unbound",
 		reload: exampleReload("s6-svc -h /run/sv/unbound"), reloaded: "192.0.2.81\n",
 		pid: "pgrep -P $(s6-svstat -o pid /run/sv/unbound)", parent: "hardrun",
 		down: "[ $(s6-svstat -o up /run/sv/unbound) = false ]", root: "/",

@@ -23,7 +23,7 @@ import (
 
 const (
 	badTime   = 5 * time.Second
-	badMemory = 160 << 10 // KiB: a unit of 64 MiB is read whole
+	badMemory = 400 << 10 // KiB of data: a unit of 64 MiB is read whole
 	badLines  = 25        // of messages: 20 problems, and what is said of the rest
 )
 
@@ -74,7 +74,7 @@ func badDropIns(n int, text string) func(t *testing.T, dir string) {
 	}
 }
 
-// badLine are lines of 8 KiB, each of which becomes 1 MiB by the name of a unit.
+// badSpecifiers are lines of 8 KiB, each of which becomes 1 MiB by the name of a unit.
 func badSpecifiers(lines int) string {
 	var b strings.Builder
 	for i := range lines {
@@ -110,17 +110,18 @@ var badUnits = []badUnit{
 	{name: "a hundred thousand unknown lines", text: badHead + strings.Repeat("NoSuch=x\n", 100_000), say: []string{"bad.service:7", "NoSuch", "more than 20 problems"}},
 	{name: "a hundred thousand lines without a section", text: strings.Repeat("A=b\n", 100_000), say: []string{"bad.service:1", "more than 20 problems"}},
 	{name: "a hundred thousand lines, and a bad one", text: badHead + strings.Repeat("Environment=A=b\n", 100_000) + "User=\xff\n", say: []string{"bad.service:100007", "UTF-8"}},
+	{name: "a hundred thousand lines for a manager, and a bad one", text: badHead + "[Unit]\n" + strings.Repeat("After=x.service\n", 100_000) + "Nosuch=x\n", say: []string{"bad.service:100008", "Nosuch"}},
 	{name: "a hundred thousand sections", text: badHead + strings.Repeat("[Nosuch]\nA=b\n", 100_000), say: []string{"bad.service:7", "Nosuch", "more than 20 problems"}},
 	{name: "a hundred thousand continuations", text: badHead + "Environment=A=" + strings.Repeat("abcdefghijk\\\n", 100_000) + "\n", say: []string{"bad.service", "1 MiB"}},
 	{name: "continuations to a bad line", text: badHead + "NoNewPrivileges=" + strings.Repeat("\\\n", 100_000) + "maybe\n", say: []string{"bad.service:7", "NoNewPrivileges="}},
 	{name: "backslashes", text: badHead + strings.Repeat("\\", 1<<20) + "\n", say: []string{"bad.service:7"}},
 	{name: "quotes", text: badHead + "Environment=" + strings.Repeat(`"`, 100_001) + "\n", say: []string{"bad.service:7", "Environment="}},
-	{name: "a specifier without end", text: badHead + "Environment=A=" + strings.Repeat("%n", 500_000) + "\n", word: badLongName, say: []string{badLongName + ":7", "1 MiB"}},
+	{name: "a specifier without end", text: badHead + "Environment=A=" + strings.Repeat("%n", 500_000) + "\n", word: badLongName, say: []string{badLongName + ":7", "specifiers", "4 MiB"}},
 	{name: "a specifier bomb", text: badHead + badSpecifiers(4000), word: badLongName, say: []string{badLongName, "specifiers"}},
 	{name: "specifiers that there are not", text: badHead + strings.Repeat("Environment=%~%Z%z\n", 1000), say: []string{"bad.service:7", "%Z"}},
 	{name: "an instance upwards", text: badHead, word: "bad@a/../../../etc/passwd.service", say: []string{"bad@a", "systemd-escape"}},
 	{name: "an instance of dots", text: badHead, word: "bad@../../..", say: []string{"bad@.."}},
-	{name: "a name upwards", text: badHead, word: "../../etc/passwd", say: []string{"../../etc/passwd"}},
+	{name: "a name upwards", text: badHead, word: "../../etc/passwd", say: []string{"no suffix of a unit", "passwd"}},
 	{name: "a name with a NUL's escape", text: badHead, word: "bad\\x00", say: []string{"bad"}},
 	{name: "a name of control characters", text: badHead, word: "bad\n\x1b[31m.service", say: []string{`bad`}},
 	{name: "a long name", text: badHead, word: strings.Repeat("x", 100_000), say: []string{"xxx"}},
@@ -142,7 +143,7 @@ var badUnits = []badUnit{
 		}
 	}, say: []string{"a directory"}},
 	{name: "a device", make: badLink("bad.service", "/dev/zero"), say: []string{"bad.service"}},
-	{name: "endless /proc", make: badLink("bad.service", "/proc/kmsg"), say: []string{"bad.service"}},
+	{name: "endless /proc", make: badLink("bad.service", "/proc/kmsg"), say: []string{"/proc/kmsg"}},
 	{name: "a link to itself", make: badLink("bad.service", "bad.service"), say: []string{"bad.service"}},
 	{name: "links in a circle", make: func(t *testing.T, dir string) {
 		t.Helper()
@@ -178,10 +179,6 @@ var badUnits = []badUnit{
 			t.Error(err)
 		}
 	}, say: []string{"b.conf", "a FIFO"}},
-	{name: "a file for the drop-ins", text: badHead, make: func(t *testing.T, dir string) {
-		t.Helper()
-		write(t, dir+"/bad.service.d", "", 0o644)
-	}, say: []string{"bad.service.d"}},
 	{name: "5000 drop-ins, each bad", text: badHead, make: badDropIns(5000, "[Service]\nNoSuch%d=x\n"), say: []string{"00000.conf:2", "NoSuch0", "more than 20 problems"}},
 	{name: "5000 drop-ins, the last bad", text: badHead, make: func(t *testing.T, dir string) {
 		t.Helper()
@@ -226,7 +223,8 @@ func (c *badUnit) try(t *testing.T, words []string) {
 	var stdout, stderr bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	argv := append([]string{hardrun}, words...)
+	// Who needs more memory ends by that, with another status.
+	argv := append([]string{"sh", "-euc", `ulimit -d "$0"; exec "$@"`, itoa(badMemory), hardrun}, words...)
 	if c.user {
 		argv = append([]string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"}, argv...)
 	}
@@ -244,36 +242,33 @@ func (c *badUnit) try(t *testing.T, words []string) {
 		t.Fatal(terr)
 	}
 	if err == nil || ctx.Err() != nil || cmd.ProcessState.ExitCode() != 78 {
-		t.Errorf("%q: %v, want status 78: %s", words, err, cut(stderr.String()))
+		t.Errorf("%.200q: %v, want status 78: %s", words, err, cut(stderr.String()))
 	}
 	if stdout.Len() > 0 {
-		t.Errorf("%q: said %s", words, cut(stdout.String()))
+		t.Errorf("%.200q: said %s", words, cut(stdout.String()))
 	}
 	if !slices.Equal(before, after) {
-		t.Errorf("%q: made %q", words, after)
+		t.Errorf("%.200q: made %q", words, after)
 	}
 	lines := strings.Split(strings.TrimSuffix(stderr.String(), "\n"), "\n")
 	if len(lines) > badLines && !strings.Contains(stderr.String(), "hint:") || len(lines) > 2*badLines {
-		t.Errorf("%q: %d lines", words, len(lines))
+		t.Errorf("%.200q: %d lines", words, len(lines))
 	}
 	for _, line := range lines {
 		if !strings.HasPrefix(line, "hardrun: ") || len(line) > 1000 {
-			t.Errorf("%q: no clear line: %s", words, cut(line))
+			t.Errorf("%.200q: no clear line: %s", words, cut(line))
 		}
 	}
 	if !utf8.ValidString(stderr.String()) || strings.ContainsFunc(strings.ReplaceAll(stderr.String(), "\n", ""), unicode.IsControl) {
-		t.Errorf("%q: not for a terminal: %q", words, cut(stderr.String()))
+		t.Errorf("%.200q: not for a terminal: %q", words, cut(stderr.String()))
 	}
 	for _, say := range c.say {
 		if !strings.Contains(stderr.String(), say) {
-			t.Errorf("%q: does not say %q: %s", words, say, cut(stderr.String()))
+			t.Errorf("%.200q: does not say %q: %s", words, say, cut(stderr.String()))
 		}
 	}
 	if took > badTime {
-		t.Errorf("%q: took %v", words, took)
-	}
-	if rss := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss; rss > badMemory {
-		t.Errorf("%q: %d KiB", words, rss)
+		t.Errorf("%.200q: took %v", words, took)
 	}
 }
 
@@ -300,8 +295,8 @@ func badSeen(t *testing.T) (all []string) {
 }
 
 func cut(text string) string {
-	if len(text) > 1500 {
-		return text[:1500] + "…"
+	if len(text) > 600 {
+		return text[:600] + "…"
 	}
 	return text
 }

@@ -156,7 +156,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify, with commands before and after, all of which may fail.
 	{
-		ready: true, unit: "unbound", pkg: "unbound", program: "/usr/sbin/unbound", users: []string{"unbound"}, all: true,
+		unit: "unbound", pkg: "unbound", program: "/usr/sbin/unbound", users: []string{"unbound"}, all: true,
+		ready: true,
 		files: map[string]string{
 			"/etc/unbound/unbound.conf": unboundConf("80"),
 			"/etc/default/unbound":      "ROOT_TRUST_ANCHOR_UPDATE=false\n",
@@ -166,7 +167,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=forking with PIDFile=, KillMode=mixed, and ExecStop= that calls start-stop-daemon.
 	{
-		ready: true, unit: "nginx", pkg: "nginx", program: "/usr/sbin/nginx", users: []string{"www-data"}, all: true,
+		unit: "nginx", pkg: "nginx", program: "/usr/sbin/nginx", users: []string{"www-data"}, all: true,
+		ready: true,
 		files: map[string]string{
 			"/etc/nginx/nginx.conf": nginxConf("first"), "/srv/first/page": "first", "/srv/second/page": "second",
 		},
@@ -176,7 +178,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify in all of the sandbox.
 	{
-		ready: true, unit: "redis-server", pkg: "redis-server", program: "/usr/bin/redis-server", users: []string{"redis"}, all: true,
+		unit: "redis-server", pkg: "redis-server", program: "/usr/bin/redis-server", users: []string{"redis"}, all: true,
+		ready:   true,
 		files:   map[string]string{"/etc/redis/redis.conf": "bind 127.0.0.1\nport 6379\ndir /var/lib/redis\nlogfile /var/log/redis/log\nsave 3600 1000\n"},
 		prepare: "mkdir -p /var/lib/redis /var/log/redis; chown redis: /var/lib/redis /var/log/redis",
 		ask: func(*ground1) string {
@@ -187,7 +190,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// The same as an instance of a template.
 	{
-		ready: true, unit: "redis-server@test", pkg: "redis-server", program: "/usr/bin/redis-server", users: []string{"redis"},
+		unit: "redis-server@test", pkg: "redis-server", program: "/usr/bin/redis-server", users: []string{"redis"},
+		ready:   true,
 		files:   map[string]string{"/etc/redis/redis-test.conf": "bind 127.0.0.1\nport 6380\ndir /var/lib/redis\nsave \"\"\n"},
 		prepare: "mkdir -p /var/lib/redis /var/log/redis; chown redis: /var/lib/redis /var/log/redis",
 		ask:     func(*ground1) string { return say("tcp", "127.0.0.1:6380", "PING\r\nQUIT\r\n", 0) },
@@ -196,7 +200,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=forking with "!" before the command, DevicePolicy=, four kinds of directories.
 	{
-		ready: true, unit: "chrony", pkg: "chrony", program: "/usr/sbin/chronyd", users: []string{"_chrony"},
+		unit: "chrony", pkg: "chrony", program: "/usr/sbin/chronyd", users: []string{"_chrony"},
+		ready: true,
 		files: map[string]string{
 			"/etc/chrony/chrony.conf": "local stratum 5\nallow 127.0.0.1\ndriftfile /var/lib/chrony/drift\nlogdir /var/log/chrony\n",
 			"/etc/default/chrony":     "DAEMON_OPTS=\"-x -F 1\"\n", // the machine's clock is not to be set
@@ -212,7 +217,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify with two commands to reload.
 	{
-		ready: true, unit: "ssh", pkg: "openssh-server", program: "/usr/sbin/sshd", users: []string{"sshd"},
+		unit: "ssh", pkg: "openssh-server", program: "/usr/sbin/sshd", users: []string{"sshd"},
+		ready:   true,
 		files:   map[string]string{"/etc/ssh/sshd_config": "DebianBanner no\nVersionAddendum first\n"},
 		prepare: "ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key <<-end\n\ty\n\tend\n",
 		ask: func(*ground1) string {
@@ -225,12 +231,14 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=simple with KillMode=process and IgnoreSIGPIPE=no.
 	{
-		self: true, unit: "cron", pkg: "cron", program: "/usr/sbin/cron",
+		unit: "cron", pkg: "cron", program: "/usr/sbin/cron",
+		self:  true,
 		files: map[string]string{"/etc/cron.d/test": "@reboot root echo ran >/run/cron-ran\n"},
 		ask:   func(*ground1) string { return fileText("/run/cron-ran") }, want: "ran",
 	},
 	{
-		ready: true, self: true, unit: "rsyslog", pkg: "rsyslog", program: "/usr/sbin/rsyslogd", syslog: true,
+		unit: "rsyslog", pkg: "rsyslog", program: "/usr/sbin/rsyslogd", syslog: true,
+		ready: true, self: true,
 		files: map[string]string{"/etc/rsyslog.conf": "module(load=\"imuxsock\")\n*.* /var/log/test.log\n"},
 		ask: func(*ground1) string {
 			if conn, err := net.Dial("unixgram", "/dev/log"); err == nil {
@@ -243,7 +251,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify with a socket unit.
 	{
-		ready: true, unit: "dbus", pkg: "dbus", program: "/usr/bin/dbus-daemon", users: []string{"messagebus"}, options: []string{"--socket"},
+		unit: "dbus", pkg: "dbus", program: "/usr/bin/dbus-daemon", users: []string{"messagebus"}, options: []string{"--socket"},
+		ready: true,
 		ask: func(*ground1) string {
 			first, _, _ := strings.Cut(say("unix", systemBus, "\x00AUTH EXTERNAL 30\r\n", 1), " ")
 			return first
@@ -252,8 +261,9 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=dbus.
 	{
-		self: true, unit: "avahi-daemon", pkg: "avahi-daemon", program: "/usr/sbin/avahi-daemon", users: []string{"avahi", "messagebus"},
+		unit: "avahi-daemon", pkg: "avahi-daemon", program: "/usr/sbin/avahi-daemon", users: []string{"avahi", "messagebus"},
 		prepare: "mkdir /run/dbus",
+		hide:    []string{"/usr/share/dbus-1/system-services"}, // nobody else is to start it
 		helper:  []string{"dbus-daemon", "--system", "--nofork", "--nopidfile"},
 		ask: func(g *ground1) string {
 			out, err := g.tried("dbus-send", "--system", "--print-reply=literal", "--dest=org.freedesktop.Avahi", "/", "org.freedesktop.Avahi.Server.GetHostName")
@@ -265,7 +275,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 		want: "box",
 	},
 	{
-		self: true, unit: "memcached", pkg: "memcached", program: "/usr/bin/memcached", users: []string{"memcache"},
+		unit: "memcached", pkg: "memcached", program: "/usr/bin/memcached", users: []string{"memcache"},
+		self:  true,
 		files: map[string]string{"/etc/memcached.conf": "-u memcache\n-l 127.0.0.1\n-p 11211\n"},
 		ask: func(*ground1) string {
 			return say("tcp", "127.0.0.1:11211", "set k 0 0 5\r\nvalue\r\nget k\r\nquit\r\n", 0)
@@ -274,14 +285,16 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify of a process that executes itself anew, KillMode=mixed, a bind mount.
 	{
-		ready: true, unit: "haproxy", pkg: "haproxy", program: "/usr/sbin/haproxy", users: []string{"haproxy"},
+		unit: "haproxy", pkg: "haproxy", program: "/usr/sbin/haproxy", users: []string{"haproxy"},
+		ready:   true,
 		files:   map[string]string{"/etc/haproxy/haproxy.cfg": haproxyConf("first")},
 		prepare: "mkdir -p /var/lib/haproxy/dev; touch /var/lib/haproxy/dev/log",
 		ask:     func(*ground1) string { return page(8000, "/") }, want: "first",
 		changed: map[string]string{"/etc/haproxy/haproxy.cfg": haproxyConf("second")}, then: "second",
 	},
 	{
-		self: true, do: true, unit: "lighttpd", pkg: "lighttpd", program: "/usr/sbin/lighttpd", users: []string{"www-data"},
+		unit: "lighttpd", pkg: "lighttpd", program: "/usr/sbin/lighttpd", users: []string{"www-data"},
+		self: true, do: true,
 		files: map[string]string{
 			"/etc/lighttpd/lighttpd.conf": lighttpdConf("first"), "/srv/first/page": "first", "/srv/second/page": "second",
 		},
@@ -290,7 +303,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=forking by scripts that write the PIDFile=.
 	{
-		ready: true, unit: "dnsmasq", pkg: "dnsmasq", program: "/usr/sbin/dnsmasq", users: []string{"dnsmasq"},
+		unit: "dnsmasq", pkg: "dnsmasq", program: "/usr/sbin/dnsmasq", users: []string{"dnsmasq"},
+		ready: true,
 		files: map[string]string{
 			"/etc/dnsmasq.conf": "listen-address=127.0.0.1\nbind-interfaces\nno-resolv\nno-hosts\naddn-hosts=/etc/test.hosts\n",
 			"/etc/test.hosts":   "192.0.2.80 www.example.test\n",
@@ -300,7 +314,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify with a socket unit of five addresses.
 	{
-		ready: true, self: true, unit: "rpcbind", pkg: "rpcbind", program: "/usr/sbin/rpcbind", users: []string{"_rpc"}, options: []string{"--socket"},
+		unit: "rpcbind", pkg: "rpcbind", program: "/usr/sbin/rpcbind", users: []string{"_rpc"}, options: []string{"--socket"},
+		ready: true, self: true,
 		prepare: "install -d -o _rpc /run/rpcbind",
 		ask: func(*ground1) string {
 			call := make([]byte, 40)
@@ -313,7 +328,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// A template with Type=notify.
 	{
-		ready: true, self: true, unit: "openvpn-server@test", pkg: "openvpn", program: "/usr/sbin/openvpn",
+		unit: "openvpn-server@test", pkg: "openvpn", program: "/usr/sbin/openvpn",
+		ready: true, self: true,
 		files: map[string]string{
 			"/etc/openvpn/server/test.conf": "dev null\nproto udp\nlocal 127.0.0.1\nport 1194\nsecret key\ncipher AES-256-CBC\nmanagement 127.0.0.1 7505\n",
 			"/etc/openvpn/server/key": "-----BEGIN OpenVPN Static key V1-----\n" +
@@ -326,7 +342,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 		want: "OpenVPN Management Interface",
 	},
 	{
-		ready: true, unit: "lldpd", pkg: "lldpd", program: "/usr/sbin/lldpd", users: []string{"_lldpd"},
+		unit: "lldpd", pkg: "lldpd", program: "/usr/sbin/lldpd", users: []string{"_lldpd"},
+		ready:   true,
 		prepare: "mkdir -p /run/lldpd",
 		ask: func(g *ground1) string {
 			out, _ := g.tried("lldpcli", "show", "configuration")
@@ -335,14 +352,16 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 		want: "Transmit delay: 30",
 	},
 	{
-		self: true, ended: "-1 15", unit: "vsftpd", pkg: "vsftpd", program: "/usr/sbin/vsftpd", users: []string{"ftp"},
+		unit: "vsftpd", pkg: "vsftpd", program: "/usr/sbin/vsftpd", users: []string{"ftp"},
+		self: true, ended: "-1 15",
 		files:   map[string]string{"/etc/vsftpd.conf": "listen=YES\nftpd_banner=first\n"},
 		ask:     func(*ground1) string { return strings.TrimSpace(say("tcp", "127.0.0.1:21", "", 1)) },
 		want:    "220 first",
 		changed: map[string]string{"/etc/vsftpd.conf": "listen=YES\nftpd_banner=second\n"}, then: "220 second",
 	},
 	{
-		self: true, unit: "stunnel@test", pkg: "stunnel4", program: "/usr/bin/stunnel4",
+		unit: "stunnel@test", pkg: "stunnel4", program: "/usr/bin/stunnel4",
+		self: true,
 		files: map[string]string{
 			"/etc/stunnel/test.conf": "foreground = yes\n[test]\naccept = 127.0.0.1:4433\ncert = /etc/stunnel/cert\nexec = /bin/echo\nexecArgs = echo first\n",
 			"/etc/stunnel/cert":      certificate(),
@@ -359,7 +378,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify after four commands.
 	{
-		ready: true, self: true, unit: "mosquitto", pkg: "mosquitto", program: "/usr/sbin/mosquitto", users: []string{"mosquitto"},
+		unit: "mosquitto", pkg: "mosquitto", program: "/usr/sbin/mosquitto", users: []string{"mosquitto"},
+		ready: true, self: true,
 		files: map[string]string{"/etc/mosquitto/mosquitto.conf": "listener 1883 127.0.0.1\nallow_anonymous true\n"},
 		ask: func(*ground1) string {
 			connect := "\x10\x0d\x00\x04MQTT\x04\x02\x00\x05\x00\x01a"
@@ -370,7 +390,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=forking without PIDFile=: the main process is guessed.
 	{
-		ready: true, unit: "ngircd", pkg: "ngircd", program: "/usr/sbin/ngircd", users: []string{"irc"},
+		unit: "ngircd", pkg: "ngircd", program: "/usr/sbin/ngircd", users: []string{"irc"},
+		ready: true,
 		files: map[string]string{"/etc/ngircd/ngircd.conf": ngircdConf("first")},
 		ask: func(*ground1) string {
 			for l := range strings.Lines(say("tcp", "127.0.0.1:6667", "NICK a\r\nUSER a 0 * :a\r\nQUIT\r\n", 0)) {
@@ -394,7 +415,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=forking that is ended by TERM as a matter of course.
 	{
-		ready: true, unit: "privoxy", pkg: "privoxy", program: "/usr/sbin/privoxy", users: []string{"privoxy"},
+		unit: "privoxy", pkg: "privoxy", program: "/usr/sbin/privoxy", users: []string{"privoxy"},
+		ready:   true,
 		files:   map[string]string{"/etc/privoxy/config": "listen-address 127.0.0.1:8118\nlogdir /var/log/privoxy\nlogfile logfile\n"},
 		prepare: "mkdir -p /var/log/privoxy; chown privoxy: /var/log/privoxy",
 		ask: func(*ground1) string {
@@ -405,7 +427,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=notify, ProtectSystem=strict, "+" before kill.
 	{
-		ready: true, unit: "nsd", pkg: "nsd", program: "/usr/sbin/nsd", users: []string{"nsd"},
+		unit: "nsd", pkg: "nsd", program: "/usr/sbin/nsd", users: []string{"nsd"},
+		ready: true,
 		files: map[string]string{
 			"/etc/nsd/nsd.conf": "server:\n  ip-address: 127.0.0.1\n  zonesdir: /etc/nsd\n  pidfile: \"\"\n  logfile: /var/log/nsd.log\nremote-control:\n  control-enable: no\nzone:\n  name: example.test\n  zonefile: zone\n",
 			"/etc/nsd/zone":     zoneWith("80", "1"),
@@ -417,7 +440,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// AmbientCapabilities=, and a file of variables that must be there.
 	{
-		ready: true, unit: "knot", pkg: "knot", program: "/usr/sbin/knotd", users: []string{"knot"},
+		unit: "knot", pkg: "knot", program: "/usr/sbin/knotd", users: []string{"knot"},
+		ready: true,
 		files: map[string]string{
 			"/etc/knot/knot.conf":            "server:\n    listen: 127.0.0.1@53\ndatabase:\n    storage: /var/lib/knot\nzone:\n  - domain: example.test\n    storage: /var/lib/knot\n    file: zone\n",
 			"/var/lib/knot/zone":             zoneWith("80", "1"),
@@ -431,7 +455,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// PermissionsStartOnly=, KillSignal=SIGINT, NotifyAccess=all, and old names.
 	{
-		ready: true, unit: "tor@default", pkg: "tor", program: "/usr/bin/tor", users: []string{"debian-tor"},
+		unit: "tor@default", pkg: "tor", program: "/usr/bin/tor", users: []string{"debian-tor"},
+		ready:   true,
 		files:   map[string]string{"/etc/tor/torrc": "ClientOnly 1\n"},
 		prepare: "mkdir -p /var/lib/tor /var/log/tor; chown debian-tor: /var/lib/tor /var/log/tor; chmod 2700 /var/lib/tor",
 		ask: func(*ground1) string {
@@ -439,8 +464,10 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 		},
 		want: "250-PROTOCOLINFO 1",
 	},
+	// It goes to the background where there is no NOTIFY_SOCKET, which a parent gives it.
 	{
-		ready: true, unit: "inetd", pkg: "openbsd-inetd", program: "/usr/sbin/inetd",
+		unit: "inetd", pkg: "openbsd-inetd", program: "/usr/sbin/inetd",
+		ready: true, options: []string{"--parent=always"},
 		files: map[string]string{
 			"/etc/inetd.conf": "127.0.0.1:finger stream tcp nowait nobody /bin/echo echo first\n",
 			"/etc/services":   "finger 79/tcp\n", "/etc/protocols": "tcp 6 TCP\n",
@@ -465,7 +492,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 		want:  "OK 14\r\n---\n- default\n\r\n", self: true, ended: "-1 15",
 	},
 	{
-		self: true, unit: "uuidd", pkg: "uuid-runtime", program: "/usr/sbin/uuidd", users: []string{"uuidd"}, options: []string{"--socket"},
+		unit: "uuidd", pkg: "uuid-runtime", program: "/usr/sbin/uuidd", users: []string{"uuidd"}, options: []string{"--socket"},
+		self:    true,
 		prepare: "mkdir -p /var/lib/libuuid; chown uuidd: /var/lib/libuuid",
 		ask: func(*ground1) string {
 			answer := say("unix", "/run/uuidd/request", "\x00", 0)
@@ -477,7 +505,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 		want: "a number",
 	},
 	{
-		self: true, unit: "atd", pkg: "at", program: "/usr/sbin/atd",
+		unit: "atd", pkg: "at", program: "/usr/sbin/atd",
+		self:    true,
 		prepare: "mkdir -p /var/spool/cron/atjobs /var/spool/cron/atspool; chmod 1770 /var/spool/cron/at*; touch /var/spool/cron/atjobs/.SEQ; chown -R daemon: /var/spool/cron/at*; mkdir -p /run/systemd",
 		ask: func(g *ground1) string {
 			if !exists("/run/at-asked") && exists("/run/atd.pid") {
@@ -490,7 +519,8 @@ zone "example.test" { type primary; file "/etc/bind/db.example.test"; };
 	},
 	// Type=forking whose command is a script of a shell, with backquotes.
 	{
-		ready: true, unit: "oidentd", pkg: "oidentd", program: "/usr/sbin/oidentd", users: []string{"oident"},
+		unit: "oidentd", pkg: "oidentd", program: "/usr/sbin/oidentd", users: []string{"oident"},
+		ready: true,
 		files: map[string]string{"/etc/default/oidentd": "OIDENT_OPTIONS=\"\"\nOIDENT_BEHIND_PROXY=\"no\"\n"},
 		ask:   func(*ground1) string { return strings.TrimSpace(say("tcp", "127.0.0.1:113", "1,2\r\n", 1)) },
 		want:  "1,2:ERROR:NO-USER",
@@ -896,7 +926,9 @@ var unitMistakes = map[string]struct {
 	"masked by nothing":       {"nginx", ": >/etc/systemd/system/nginx.service", []string{"--unit=nginx"}, 78, []string{"nginx.service", "masked"}},
 	"a drop-in with a typing error": {
 		"nginx", "mkdir -p /etc/systemd/system/nginx.service.d; printf '[Service]\nPrivateTmpp=yes\n' >/etc/systemd/system/nginx.service.d/a.conf",
-		[]string{"--unit=nginx"}, 78, []string{"PrivateTmpp", "a.conf:2", "PrivateTmp"},
+		[]string{"--unit=nginx"},
+		78,
+		[]string{"PrivateTmpp", "a.conf:2", "PrivateTmp"},
 	},
 	"nothing to reload":      {"nginx", "", []string{"--unit=nginx", "--do=reload"}, 64, []string{"/run/nginx.pid"}},
 	"a process that is gone": {"nginx", "", []string{"--unit=nginx", "--do=stop", "--pid=4000000"}, 1, []string{"4000000"}},

@@ -31,7 +31,8 @@ func (p *Policy) NeedsParent() []ParentReason {
 		}
 		all = append(all, ParentReason{name, d.Parent, from, cleans, small})
 	}
-	add(p.Parent.V == "always", "Parent", p.Parent.From, false, true)
+	// One that is asked for hears a daemon that speaks: some go to the background if nobody does.
+	add(p.Parent.V == "always", "Parent", p.Parent.From, false, !s.notifies())
 	add(p.Init.V, "Init", p.Init.From, false, true)
 	add(p.PrivatePIDs.V, "PrivatePIDs", p.PrivatePIDs.From, false, true)
 	add(p.ExplainDenials.V, "ExplainDenials", p.ExplainDenials.From, false, true)

@@ -305,6 +305,9 @@ type Policy struct {
 	// line, where "%" is a per cent sign.
 	Expand func(text string) (string, error)
 
+	// owner is whose arrays Noted and NotApplied are: a copy of a policy must not append to them.
+	owner *Policy
+
 	// ambientCut remembers that a "~" line took capabilities away from
 	// AmbientCapabilities=, so that a further one is not taken for the first.
 	ambientCut bool

@@ -84,7 +84,7 @@ func (p *Policy) SetIn(section, name, value string, from Origin) error {
 	case d == nil || d.Section == section || d.OldSection == section:
 		return p.Set(name, value, from)
 	case section == "Socket" && !d.Own && d.ofSocket():
-		p.Noted = appended(p.Noted, Assignment{d, value, from})
+		p.Note(Assignment{d, value, from})
 		return nil
 	}
 	e := &sectionError{section, d.Section}
@@ -121,12 +121,12 @@ func (p *Policy) SetDirective(d *Directive, value string, from Origin) error {
 			err = d.Value.field.set(p, value, from)
 		}
 	case d.Support == Manager:
-		p.Noted = appended(p.Noted, Assignment{d, value, from})
+		p.Note(Assignment{d, value, from})
 	case d.neutral(value):
 		// DynamicUser=no of a drop-in takes back the DynamicUser=yes before it.
 		p.NotApplied = without(p.NotApplied, d)
 	default:
-		p.NotApplied = appended(p.NotApplied, Assignment{d, value, from})
+		p.append(&p.NotApplied, Assignment{d, value, from})
 	}
 	if err == nil {
 		return nil
@@ -155,7 +155,7 @@ func (p *Policy) reset(d *Directive, from Origin) error {
 	case Manager:
 		// Whether it resets is the manager's affair: dependencies cannot be reset,
 		// systemd.unit(5), Example 2.
-		p.Noted = appended(p.Noted, Assignment{d, "", from})
+		p.Note(Assignment{d, "", from})
 	default:
 		p.NotApplied = without(p.NotApplied, d)
 	}
@@ -192,10 +192,16 @@ func (d *Directive) neutral(value string) bool {
 	return false
 }
 
-// appended is append which never writes to an array that a copy of the policy
-// may share.
-func appended(to []Assignment, a Assignment) []Assignment {
-	return append(to[:len(to):len(to)], a)
+// Note adds an assignment to Noted.
+func (p *Policy) Note(a Assignment) { p.append(&p.Noted, a) }
+
+// append adds to one of the two lists of assignments, but never to an array that the policy
+// of which this is a copy may share.
+func (p *Policy) append(to *[]Assignment, a Assignment) {
+	if p.owner != p {
+		p.Noted, p.NotApplied, p.owner = p.Noted[:len(p.Noted):len(p.Noted)], p.NotApplied[:len(p.NotApplied):len(p.NotApplied)], p
+	}
+	*to = append(*to, a)
 }
 
 func without(from []Assignment, d *Directive) []Assignment {

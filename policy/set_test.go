@@ -1024,7 +1024,7 @@ func FuzzSet(f *testing.F) {
 			}
 			return
 		}
-		p.Noted, p.NotApplied = nil, nil
+		p.Noted, p.NotApplied, p.owner = nil, nil, nil
 		if back := replay(t, p.Settings()); !reflect.DeepEqual(back, p) {
 			t.Fatalf("%s=%q written and read back\n got %+v\nwant %+v", d.Name, value, back, p)
 		}

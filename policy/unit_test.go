@@ -233,7 +233,7 @@ func TestForCommand(t *testing.T) {
 		MemoryMin MemoryLow MemoryHigh MemoryMax MemorySwapMax MemoryZSwapMax MemoryZSwapWriteback TasksMax CPUWeight CPUQuota CPUQuotaPeriodSec AllowedCPUs AllowedMemoryNodes CPUSetPartition
 		IOWeight IODeviceWeight IOReadBandwidthMax IOWriteBandwidthMax IOReadIOPSMax IOWriteIOPSMax IODeviceLatencyTargetSec CGroup Delegate DelegateSubgroup KillMode
 		Service Directories DirectoryMode RuntimeDirectoryPreserve RemoveIPC Credentials Conditions Socket
-		KeepFD KeepTTY Init Parent Waive Strict Unknown Log Unit UnitPath DropIn SocketUnit Do PID ReadyFD SkipStatus Noted NotApplied Expand`)
+		KeepFD KeepTTY Init Parent Waive Strict Unknown Log Unit UnitPath DropIn SocketUnit Do PID ReadyFD SkipStatus Noted NotApplied Expand owner`)
 	goes := strings.Fields(`User Group SupplementaryGroups ExactGroups SetLoginEnvironment DynamicUser
 		CapabilityBoundingSet AmbientCapabilities Caps SecureBits NoNewPrivileges SELinuxContext AppArmorProfile SmackProcessLabel SeccompBPF
 		SystemCallFilter SystemCallErrorNumber SystemCallArchitectures SystemCallLog RestrictAddressFamilies RestrictNamespaces RestrictRealtime RestrictSUIDSGID LockPersonality MemoryDenyWriteExecute AllowNewCalls FilterBackend FilterOut ExplainDenials

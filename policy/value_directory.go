@@ -18,8 +18,8 @@ var DirectoryBases = [DirectoryKinds]string{"/run", "/var/lib", "/var/cache", "/
 // with all of its links, and read-only if one of them says so.
 //
 // Errors are "..", an absolute path, the name "private" and what is below it, which is where
-// the directories of a dynamic user lie, and a link of ConfigurationDirectory=. systemd
-// passes over the word.
+// the directories of a dynamic user lie, hardrun's own places below /run, and a link of
+// ConfigurationDirectory=. systemd passes over the word.
 func ParseDirectories(s string, kind DirectoryKind) ([]Directory, error) {
 	words, err := splitWords(s, colonsAlways)
 	if err != nil {
@@ -29,11 +29,11 @@ func ParseDirectories(s string, kind DirectoryKind) ([]Directory, error) {
 	for _, w := range words {
 		fields := strings.Split(w, fieldEnd)
 		d := Directory{}
-		if d.Name, err = relativePath(fields[0]); err != nil {
+		if d.Name, err = relativePath(fields[0], kind); err != nil {
 			return nil, err
 		}
 		if len(fields) > 1 && fields[1] != "" {
-			link, err := relativePath(fields[1])
+			link, err := relativePath(fields[1], kind)
 			switch {
 			case err != nil:
 				return nil, err
@@ -79,7 +79,7 @@ func uniteDirectories(old, d Directory) Directory {
 }
 
 // relativePath checks a path below the place of a directory, and takes "//" and "/./" out.
-func relativePath(s string) (string, error) {
+func relativePath(s string, kind DirectoryKind) (string, error) {
 	if s == "" {
 		return "", errors.New("the name of a directory is empty")
 	}
@@ -91,11 +91,13 @@ func relativePath(s string) (string, error) {
 		return "", errors.New(strings.Replace(err.Error(), `"/`, `"`, 1))
 	}
 	path = path[1:]
-	switch {
+	switch first, _, _ := strings.Cut(path, "/"); {
 	case path == "":
 		return "", bad("not the name of a directory: ", s)
-	case path == "private" || strings.HasPrefix(path, "private/"):
+	case first == "private":
 		return "", bad("private is the place of the directories of dynamic users: ", s)
+	case kind == RuntimeDirectory && (first == "hardrun" || first == "credentials"):
+		return "", bad("/run/"+first+" is hardrun's own: ", s)
 	}
 	return path, nil
 }

@@ -151,6 +151,14 @@ func TestParseDirectories(t *testing.T) {
 			t.Errorf("%q is taken: %+v", s, got)
 		}
 	}
+	for _, s := range []string{"hardrun", "hardrun/notify", "./hardrun", "credentials", "a:hardrun", "a:credentials/b"} {
+		if got, err := ParseDirectories(s, RuntimeDirectory); err == nil {
+			t.Errorf("%q: got %+v, want an error", s, got)
+		}
+		if _, err := ParseDirectories(s, StateDirectory); err != nil {
+			t.Errorf("%q below /var/lib: %v", s, err)
+		}
+	}
 	if got, err := ParseDirectories("a:b", ConfigurationDirectory); err == nil {
 		t.Errorf("a link of ConfigurationDirectory= is taken: %+v", got)
 	}

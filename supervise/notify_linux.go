@@ -9,44 +9,59 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Listen makes the socket of sd_notify(3) at an absolute path, for everyone to send to: who
-// may speak is decided by the sender's PID. The directory above is made, with mode 0755, where
-// it is missing, and must belong to this process's user and be writable for nobody else. What
-// lies at the path is removed. The descriptor is close-on-exec.
-func Listen(path string) (fd int, err error) {
-	slash := strings.LastIndexByte(path, '/')
-	if slash < 1 || slash == len(path)-1 {
-		return -1, errors.New("NOTIFY_SOCKET: " + path + " is no path of a socket")
-	}
-	dir := path[:slash]
-	if err := unix.Mkdir(dir, 0o755); err != nil && err != unix.EEXIST {
-		return -1, &os.PathError{Op: "mkdir", Path: dir, Err: err}
-	}
-	var st unix.Stat_t
-	if err := unix.Lstat(dir, &st); err != nil {
-		return -1, &os.PathError{Op: "lstat", Path: dir, Err: err}
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFDIR || int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0 {
-		return -1, errors.New(dir + ": not a directory of this user that nobody else can write to")
-	}
-	if err := unix.Unlink(path); err != nil && err != unix.ENOENT {
-		return -1, &os.PathError{Op: "unlink", Path: path, Err: err}
+// Listen makes the socket of sd_notify(3), for everyone to send to: who may speak is decided by
+// the sender's PID. address is an absolute path, or "@" and an abstract name, unix(7). The
+// directory above a path is made, with mode 0755, where it is missing, and must belong to this
+// process's user and be writable for nobody else. What lies at the path is removed. The
+// descriptor is close-on-exec.
+func Listen(address string) (fd int, err error) {
+	abstract := strings.HasPrefix(address, "@")
+	if !abstract {
+		if err := makeWay(address); err != nil {
+			return -1, err
+		}
 	}
 	fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	if err = unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
-		err = &os.PathError{Op: "bind", Path: path, Err: err}
-	} else if err = unix.Chmod(path, 0o666); err != nil {
-		err = &os.PathError{Op: "chmod", Path: path, Err: err}
-	} else if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
-		err = os.NewSyscallError("setsockopt(SO_PASSCRED)", err)
+	if err = unix.Bind(fd, &unix.SockaddrUnix{Name: address}); err != nil {
+		err = &os.PathError{Op: "bind", Path: address, Err: err}
+	} else if !abstract {
+		if err = unix.Chmod(address, 0o666); err != nil {
+			err = &os.PathError{Op: "chmod", Path: address, Err: err}
+		}
+	}
+	if err == nil {
+		err = os.NewSyscallError("setsockopt(SO_PASSCRED)", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PASSCRED, 1))
 	}
 	if err != nil {
 		return -1, errors.Join(err, unix.Close(fd))
 	}
 	return fd, nil
+}
+
+// makeWay makes room for a socket at an absolute path, in a directory that is this user's alone.
+func makeWay(path string) error {
+	slash := strings.LastIndexByte(path, '/')
+	if slash < 1 || slash == len(path)-1 || path[0] != '/' {
+		return errors.New("NOTIFY_SOCKET: " + path + " is no path of a socket")
+	}
+	dir := path[:slash]
+	if err := unix.Mkdir(dir, 0o755); err != nil && err != unix.EEXIST {
+		return &os.PathError{Op: "mkdir", Path: dir, Err: err}
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(dir, &st); err != nil {
+		return &os.PathError{Op: "lstat", Path: dir, Err: err}
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR || int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0 {
+		return errors.New(dir + ": not a directory of this user that nobody else can write to")
+	}
+	if err := unix.Unlink(path); err != nil && err != unix.ENOENT {
+		return &os.PathError{Op: "unlink", Path: path, Err: err}
+	}
+	return nil
 }
 
 // receive takes one message from the socket: its text, and the PID of its sender, 0 where the

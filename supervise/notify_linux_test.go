@@ -120,7 +120,7 @@ func TestNotify(t *testing.T) {
 		{"or between", "notify", "main", map[string]string{main: `"$SELF" talk READY=1 forever; exit 3`, post: "echo 1 >up"}, func(s *Spec) { s.Between = true }, "up", 0, []string{"ExecStart NOTIFY_SOCKET", "ExecStartPost MAINPID", "clean"}},
 		{"nobody is heard", "simple", "none", map[string]string{main: `test -z "$NOTIFY_SOCKET"`}, nil, "", 0, []string{"ExecStart", "clean"}},
 		{"nonsense", "notify", "main", map[string]string{main: says("READY=2", "READY", "", "long", "nul", "=", "EXTEND_TIMEOUT_USEC=x", "MAINPID=x", "MAINPID=-1", "MAINPID=0", "forever"), post: "true"}, func(s *Spec) { s.TimeoutStart = 600e3 }, "", 124, []string{"ExecStart NOTIFY_SOCKET", "clean"}},
-		{"more time", "notify", "main", map[string]string{main: says("EXTEND_TIMEOUT_USEC=5000000", "wait:900ms", "READY=1", "forever"), post: "echo 1 >up"}, func(s *Spec) { s.TimeoutStart = 600e3 }, "up", 0, []string{"ExecStart NOTIFY_SOCKET", "ExecStartPost MAINPID", "clean"}},
+		{"more time", "notify", "main", map[string]string{main: says("EXTEND_TIMEOUT_USEC=20000000", "wait:3s", "READY=1", "forever"), post: "echo 1 >up"}, func(s *Spec) { s.TimeoutStart = 2500e3 }, "up", 0, []string{"ExecStart NOTIFY_SOCKET", "ExecStartPost MAINPID", "clean"}},
 		{"never less", "notify", "main", map[string]string{main: says("EXTEND_TIMEOUT_USEC=1", "wait:400ms", "READY=1", "forever"), post: "echo 1 >up"}, nil, "up", 0, []string{"ExecStart NOTIFY_SOCKET", "ExecStartPost MAINPID", "clean"}},
 		{"it stops by itself", "notify", "main", map[string]string{main: says("READY=1", "wait:100ms", "STOPPING=1", "wait:300ms", "exit:5"), stopCmd: "true", stopPostCmd: "true"}, nil, "", 5, []string{"ExecStart NOTIFY_SOCKET", "ExecStopPost exit-code exited 5", "clean"}},
 		{"or says so only", "notify", "main", map[string]string{main: says("READY=1", "STOPPING=1", "forever"), stopCmd: "true", stopPostCmd: "true"}, func(s *Spec) { s.TimeoutStop = 400e3 }, "", 124, []string{"ExecStart NOTIFY_SOCKET", "ExecStopPost timeout killed KILL", "clean"}},
@@ -289,6 +289,23 @@ func TestListen(t *testing.T) {
 		if err != nil || st.Mode() != os.ModeSocket|0o666 {
 			t.Errorf("%v %v", st.Mode(), err)
 		}
+	}
+	const name = "@hardrun-test-of-listen"
+	fd, err := Listen(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := sendOn(name, "READY=1"); err != nil {
+		t.Fatal(err)
+	}
+	text, pid, err := receive(fd, make([]byte, 64))
+	if err != nil || text != "READY=1" || pid != os.Getpid() {
+		t.Errorf("%q of %d: %v", text, pid, err)
+	}
+	if fd, err := Listen(name); err == nil {
+		t.Error("a name was taken over")
+		unix.Close(fd)
 	}
 }
 

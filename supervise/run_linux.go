@@ -39,7 +39,7 @@ func Run(s *Spec, h *Host) (status int) {
 			h.Say("PIDFile=" + spec.PIDFile + ": unlink: " + err.Error())
 		}
 	}
-	if spec.NotifyFD >= 0 {
+	if spec.NotifyFD >= 0 && spec.NotifyPath[0] != '@' {
 		if err := unix.Unlink(spec.NotifyPath); err != nil && err != unix.ENOENT {
 			h.Say("unlink " + spec.NotifyPath + ": " + err.Error())
 		}

@@ -12,8 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxExpanded is how long a text may become, in bytes.
-const maxExpanded = 1 << 20
+// maxExpanded is how long a text may become, and maxSpecifiers what all specifiers of a unit may stand
+// for together, in bytes.
+const (
+	maxExpanded   = 1 << 20
+	maxSpecifiers = 4 << 20
+)
 
 // Expander resolves the specifiers of systemd.unit(5) for the system's manager: "%u" is
 // root and "%t" /run, whoever runs hardrun and whatever User= says. What it reads of the
@@ -36,6 +40,7 @@ type expander struct {
 	unit *Unit
 	name name
 	bad  error // why there is no name
+	used int   // of maxSpecifiers
 	machine
 }
 
@@ -59,6 +64,9 @@ func (e *expander) expand(text string) (string, error) {
 			value, err := e.value(text[i])
 			if err != nil {
 				return "", &specifierError{text[i], err}
+			}
+			if e.used += len(value); e.used > maxSpecifiers {
+				return "", errors.New("the specifiers of the unit stand for more than " + size(maxSpecifiers))
 			}
 			b = append(b, value...)
 		}

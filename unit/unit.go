@@ -133,7 +133,7 @@ func (u *Unit) setSocket(p *policy.Policy, d *policy.Directive, a *Assignment) e
 			return refused(a, "a socket is opened in the network that hardrun is in")
 		}
 	}
-	p.Noted = append(p.Noted[:len(p.Noted):len(p.Noted)], policy.Assignment{Directive: d, Value: a.Value, From: a.From})
+	p.Note(policy.Assignment{Directive: d, Value: a.Value, From: a.From})
 	return nil
 }
 

@@ -35,12 +35,18 @@ func (s *service) do() int {
 		say("pidfd_open: " + err.Error())
 		return launcher.ExitExec
 	}
-	parent, err := isHardrun(pid)
+	parent, err := isParent(pid)
 	if err == nil && parent {
 		return s.ask(fd)
 	}
 	if err == nil {
 		err = s.found(pid)
+	}
+	if err == nil {
+		var gone bool
+		if gone, err = hasEnded(fd, 0); gone { // what was looked at may be another by now
+			err = errors.New("process " + strconv.Itoa(pid) + " has just ended")
+		}
 	}
 	if err != nil {
 		say("--do=" + s.p.Do.V + ": " + launcher.Reason(err))
@@ -86,17 +92,22 @@ func (s *service) mainPID() (int, error) {
 	return pid, nil
 }
 
-// isHardrun tells whether a process executes the same file as this one.
-func isHardrun(pid int) (bool, error) {
-	var own, its unix.Stat_t
-	if err := unix.Stat("/proc/self/exe", &own); err != nil {
-		return false, &os.PathError{Op: "stat", Path: "/proc/self/exe", Err: err}
+// isParent tells whether a process is a hardrun that stayed as the parent of a service. It
+// has the threads of Go; one that only waits and forwards signals (--init, PrivatePIDs=) has
+// one, and knows no commands.
+func isParent(pid int) (bool, error) {
+	var own, its, threads unix.Stat_t
+	dir := "/proc/" + strconv.Itoa(pid)
+	for _, f := range [...]struct {
+		path string
+		st   *unix.Stat_t
+	}{{"/proc/self/exe", &own}, {dir + "/exe", &its}, {dir + "/task", &threads}} {
+		if err := unix.Stat(f.path, f.st); err != nil {
+			return false, &os.PathError{Op: "stat", Path: f.path, Err: err}
+		}
 	}
-	path := "/proc/" + strconv.Itoa(pid) + "/exe"
-	if err := unix.Stat(path, &its); err != nil {
-		return false, &os.PathError{Op: "stat", Path: path, Err: err}
-	}
-	return own.Dev == its.Dev && own.Ino == its.Ino, nil
+	const single = 3 // links of a directory that holds one other
+	return own.Dev == its.Dev && own.Ino == its.Ino && threads.Nlink > single, nil
 }
 
 // ask hands a reload or a stop to the parent of a service, and waits for the end of a stop.
@@ -119,27 +130,72 @@ func (s *service) ask(fd int) int {
 	return 0
 }
 
-// found fills in what the start had made: the user, and the directories.
+// found shows that the process can be the service's, and fills in what the start had made: the
+// user, and the directories. The number may be old, or come from a file of the daemon's.
 func (s *service) found(pid int) error {
+	if pid == 1 {
+		var st unix.Stat_t
+		const first = 0xeffffffc // PROC_PID_INIT_INO: the PID namespace of the machine
+		if err := unix.Stat("/proc/self/ns/pid", &st); err != nil {
+			return &os.PathError{Op: "stat", Path: "/proc/self/ns/pid", Err: err}
+		}
+		if st.Ino == first {
+			return errors.New("process 1 is the machine's, and no service")
+		}
+	}
+	uid, err := userOf(pid)
+	if err != nil {
+		return err
+	}
 	if s.p.DynamicUser.V {
 		name := dynamicName(s.p, s.name)
 		if u, err := caps.Host.LookupUser(name); err == nil && u.Entry {
 			s.p.User = policy.Opt[string]{V: name, Set: true, From: s.p.DynamicUser.From}
 		} else {
-			var st unix.Stat_t // of a process: its user
-			path := "/proc/" + strconv.Itoa(pid)
-			if err := unix.Stat(path, &st); err != nil {
-				return &os.PathError{Op: "stat", Path: path, Err: err}
-			}
-			if !dirs.IsDynamic(int(st.Uid)) {
+			if !dirs.IsDynamic(uid) {
 				return errors.New("process " + strconv.Itoa(pid) + " has not the user of a DynamicUser=")
 			}
-			s.given.Who = &caps.User{Name: name, UID: st.Uid, GID: st.Uid, Home: "/", Shell: "/usr/sbin/nologin"}
+			s.given.Who = &caps.User{Name: name, UID: uint32(uid), GID: uint32(uid), Home: "/", Shell: "/usr/sbin/nologin"}
+		}
+	}
+	if s.p.User.Set && s.given.Who == nil && !s.mayDiffer() {
+		u, err := caps.Host.LookupUser(s.p.User.V)
+		if err != nil {
+			return err
+		}
+		if int(u.UID) != uid {
+			return errors.New("process " + strconv.Itoa(pid) + " has uid " + strconv.Itoa(uid) + ", and is not the service's: User=" + s.p.User.V)
 		}
 	}
 	list, _ := directoryList(s.p, s.given.Who != nil)
 	giveDirectories(&s.given, list)
 	return nil
+}
+
+// mayDiffer tells whether the main process need not have the user of User=.
+func (s *service) mayDiffer() bool {
+	for _, c := range s.p.Service.Commands[policy.ExecStart].Items {
+		if c.V.Full || c.V.NoUser {
+			return true
+		}
+	}
+	return false
+}
+
+// userOf is the real uid of a process.
+func userOf(pid int) (int, error) {
+	path := "/proc/" + strconv.Itoa(pid) + "/status"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	_, line, _ := strings.Cut(string(text), "\nUid:\t")
+	first, _, _ := strings.Cut(line, "\t")
+	uid, err := strconv.Atoi(first)
+	if err != nil {
+		return 0, errors.New(path + ": there is no line Uid")
+	}
+	return uid, nil
 }
 
 // commands runs the commands of a list, and is the status of the first that fails.
@@ -180,34 +236,43 @@ func (s *service) reload(fd int, environ []string) int {
 	return 0
 }
 
-// stop runs ExecStop=, ends the main process, and does what comes after the end.
+// stop runs ExecStop=, ends the main process, and does what comes after its end.
 func (s *service) stop(fd int, environ []string) int {
 	spec := supervise.Of(s.p)
 	status := s.commands(policy.ExecStop, environ)
+	gone, err := hasEnded(fd, 0)
 	for _, step := range [...]struct {
+		on     bool
 		signal int
 		time   uint64
-	}{{spec.KillSignal, spec.TimeoutStop}, {spec.FinalKillSignal, process.Infinity}} {
-		if step.time == process.Infinity && !spec.SendSIGKILL {
+	}{{true, spec.KillSignal, spec.TimeoutStop}, {spec.SendSIGKILL, spec.FinalKillSignal, process.Infinity}} {
+		if err != nil || gone || !step.on {
 			break
 		}
-		gone, err := hasEnded(fd, 0)
-		if err == nil && !gone {
-			if err = unix.PidfdSendSignal(fd, unix.Signal(step.signal), nil, 0); err == nil {
-				gone, err = hasEnded(fd, step.time)
-			}
+		switch err = unix.PidfdSendSignal(fd, unix.Signal(step.signal), nil, 0); err {
+		case nil:
+			gone, err = hasEnded(fd, step.time)
+		case unix.ESRCH:
+			gone, err = true, nil
+		default:
+			err = os.NewSyscallError("pidfd_send_signal", err)
 		}
-		if err != nil && err != unix.ESRCH {
-			say("--do=stop: " + err.Error())
-			return 1
-		}
-		if gone {
-			break
-		}
+	}
+	if err == nil && !gone {
+		err = errors.New("the main process has not ended, and SendSIGKILL=no")
+	}
+	if err != nil {
+		say("--do=stop: " + err.Error())
+		return 1
 	}
 	status = max(status, s.commands(policy.ExecStopPost, []string{"SERVICE_RESULT=success"}))
 	list, _ := directoryList(s.p, s.given.Who != nil)
-	s.clean = append(s.clean, func() []error { return dirs.Remove(dirs.Root{}, removed(s.p, list)) })
+	shared, err := share(removed(s.p, list))
+	if err != nil {
+		say("--do=stop: " + launcher.Reason(err))
+		status = max(status, 1)
+	}
+	s.clean = append(s.clean, shared.remove)
 	if failed := max(s.objects(), s.end(s.clean)); failed != 0 {
 		status = max(status, 1)
 	}

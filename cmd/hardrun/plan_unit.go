@@ -232,8 +232,9 @@ func (sp *servicePlan) credentials(p *policy.Policy, given *launcher.Given) {
 // addCommand plans one command.
 func (sp *servicePlan) addCommand(in *invocation, who string, list, index int, given launcher.Given) error {
 	it := &in.policy.Service.Commands[list].Items[index]
-	p := in.policy.ForCommand(list, index)
+	p := commandPolicy(&in.policy, list, index, sp.stays)
 	given = givenTo(list, &in.policy, given)
+	given.Death = sp.stays
 	given.Environ = append(given.Environ[:len(given.Environ):len(given.Environ)], later(&p, list)...)
 	args := commandArgs(&it.V, &given)
 	env, err := launcher.GatherFor(&p, who, args, snapshot(), &given)
@@ -353,19 +354,23 @@ func (sp *servicePlan) waived() []launcher.Refusal {
 }
 
 func (sp *servicePlan) notes() []launcher.Note {
-	var all []launcher.Note
+	var manager, all []launcher.Note // the former are as many as there are lines, and the same for all
 	for i := range sp.command {
 		for _, n := range sp.command[i].plan.Notes {
-			known := false
-			for j := range all {
-				known = known || all[j] == n
+			known := n.ID == "manager" && i > 0
+			for j := 0; j < len(all) && !known; j++ {
+				known = all[j] == n
 			}
-			if !known {
+			switch {
+			case known:
+			case n.ID == "manager":
+				manager = append(manager, n)
+			default:
 				all = append(all, n)
 			}
 		}
 	}
-	return all
+	return append(manager, all...)
 }
 
 // planDifference prints the steps in which a plan differs from that of the main command.

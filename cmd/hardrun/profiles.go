@@ -1,6 +1,11 @@
 package main
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/unit"
+)
 
 // profile is a drop-in that comes with hardrun, --drop-in=@NAME. Its text is what a unit's
 // author would have written: it is applied after the unit and its own drop-ins, and what
@@ -17,9 +22,11 @@ var profiles = [...]profile{
 # its root, and give itself to a user; it writes where its files are, but neither to
 # /usr, /boot and /etc nor to anybody's home. What it makes is for its own group to read.
 [Service]
-CapabilityBoundingSet=
-CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_SETPCAP CAP_SYS_CHROOT
-CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER
+CapabilityBoundingSet=~CAP_AUDIT_CONTROL CAP_AUDIT_READ CAP_AUDIT_WRITE CAP_BLOCK_SUSPEND CAP_BPF CAP_CHECKPOINT_RESTORE
+CapabilityBoundingSet=~CAP_FSETID CAP_IPC_LOCK CAP_IPC_OWNER CAP_KILL CAP_LEASE CAP_LINUX_IMMUTABLE CAP_MAC_ADMIN
+CapabilityBoundingSet=~CAP_MAC_OVERRIDE CAP_MKNOD CAP_NET_ADMIN CAP_NET_BROADCAST CAP_NET_RAW CAP_PERFMON CAP_SETFCAP
+CapabilityBoundingSet=~CAP_SYSLOG CAP_SYS_ADMIN CAP_SYS_BOOT CAP_SYS_MODULE CAP_SYS_NICE CAP_SYS_PACCT CAP_SYS_PTRACE
+CapabilityBoundingSet=~CAP_SYS_RAWIO CAP_SYS_RESOURCE CAP_SYS_TIME CAP_SYS_TTY_CONFIG CAP_WAKE_ALARM
 NoNewPrivileges=yes
 KeyringMode=private
 LockPersonality=yes
@@ -86,18 +93,68 @@ ProtectKernelTunables=yes
 ProtectProc=invisible
 ProtectSystem=strict
 RemoveIPC=yes
-RestrictAddressFamilies=
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 SystemCallArchitectures=native
-SystemCallFilter=
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
 SystemCallErrorNumber=EPERM
 UMask=0077
 `},
+}
+
+// milder tells whether a line of a profile would loosen what the unit itself says: of lists
+// that would be united, and of words the milder one. A profile adds, and takes nothing back.
+func milder(name, unit, profile string) bool {
+	scales := [...]struct{ name, words string }{
+		{"ProtectSystem", " no false off 0 yes true on 1 full strict "},
+		{"ProtectHome", " no false off 0 read-only tmpfs yes true on 1 "},
+		{"PrivateTmp", " no false off 0 yes true on 1 disconnected "},
+		{"PrivateUsers", " no false off 0 full identity yes true on 1 self "},
+		{"ProtectProc", " default noaccess ptraceable invisible "},
+	}
+	for _, s := range scales {
+		if s.name == name {
+			return strings.Index(s.words, " "+unit+" ") > strings.Index(s.words, " "+profile+" ")
+		}
+	}
+	switch name {
+	case "RestrictAddressFamilies", "SystemCallFilter", "SystemCallErrorNumber", "SystemCallArchitectures":
+		return true
+	case "UMask":
+		mine, err := policy.ParseMode(unit)
+		other, _ := policy.ParseMode(profile) // a text of hardrun's own
+		return err == nil && mine&other == other
+	case "RestrictNamespaces":
+		return unit == "yes" || unit == "true" || unit == "on" || unit == "1"
+	}
+	return false
+}
+
+// fit leaves out the lines of profiles that are milder than what the unit says, or what a
+// drop-in before them says. A list that the unit has and a profile has as well is the unit's.
+func fit(list []unit.Assignment) []unit.Assignment {
+	kept := list[:0]
+	for i := range list {
+		a := &list[i]
+		if !strings.HasPrefix(a.From.File, "@") {
+			kept = append(kept, *a)
+			continue
+		}
+		last := -1
+		for j := range kept {
+			if k := &kept[j]; k.Name == a.Name && k.Section == a.Section && k.From.File != a.From.File {
+				last = j
+			}
+		}
+		if last >= 0 && kept[last].Value != "" && milder(a.Name, kept[last].Value, a.Value) {
+			continue
+		}
+		kept = append(kept, *a)
+	}
+	return kept
 }
 
 // profileOf is the text of a profile, or what is known in its place.

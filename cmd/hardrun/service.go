@@ -227,6 +227,9 @@ func commandArgs(c *policy.Command, given *launcher.Given) []string {
 	given.Vars = !c.NoVars
 	given.Shell, given.Login = c.Shell, c.Shell && c.Argv0
 	given.Argv0, given.Path = c.Argv0, c.Path
+	if c.Full || c.NoUser { // the user of DynamicUser= is not theirs, either
+		given.Who = nil
+	}
 	return c.Args
 }
 
@@ -326,4 +329,25 @@ func keeps(in *invocation) caps.Set {
 		keep |= dacOverride | fowner
 	}
 	return keep
+}
+
+// commandPolicy is the policy of one command. Of a child of the service's parent that parent
+// does what would need another.
+func commandPolicy(p *policy.Policy, list, index int, child bool) policy.Policy {
+	q := p.ForCommand(list, index)
+	if child {
+		q.Init, q.KillMode = policy.Opt[bool]{}, policy.Opt[string]{}
+	}
+	return q
+}
+
+// outerNotify hands NOTIFY_SOCKET of who started hardrun to a daemon that tells of itself,
+// and that has hardrun's own process ID.
+func outerNotify(p *policy.Policy, environ []string) []string {
+	v := &p.Service
+	outer, ok := lookupEnv(environ, "NOTIFY_SOCKET")
+	if !ok || v.Type.V != "notify" && v.Type.V != "notify-reload" && (!v.NotifyAccess.Set || v.NotifyAccess.V == "none") {
+		return nil
+	}
+	return []string{"NOTIFY_SOCKET=" + outer}
 }

@@ -129,13 +129,13 @@ func (s *service) prepare() int {
 		}
 	}
 	s.given.Booted = wantsBooted(s.p, len(s.given.Sockets))
-	var id [16]byte
-	if _, err := unix.Getrandom(id[:], 0); err != nil {
-		say("getrandom: " + err.Error())
-		return launcher.ExitExec
-	}
 	if s.in.named() {
-		s.given.Environ = append(s.given.Environ, "INVOCATION_ID="+hex.EncodeToString(id[:]))
+		id, err := randomID()
+		if err != nil {
+			say(err.Error())
+			return launcher.ExitExec
+		}
+		s.given.Environ = append(s.given.Environ, "INVOCATION_ID="+id)
 	}
 	return 0
 }
@@ -274,7 +274,7 @@ func (s *service) check(parent bool) int {
 	if first || len(v[policy.ExecStart].Items) == 0 {
 		return 0
 	}
-	p := s.p.ForCommand(policy.ExecStart, 0)
+	p := commandPolicy(s.p, policy.ExecStart, 0, parent)
 	given := s.given
 	if err := s.makeWay(&given); err != nil {
 		say(err.Error())
@@ -335,10 +335,7 @@ func (s *service) command() int {
 			return launcher.ExitFDs
 		}
 	}
-	p := s.p.ForCommand(o.list, o.index)
-	if o.child { // the parent does that
-		p.Init, p.KillMode = policy.Opt[bool]{}, policy.Opt[string]{}
-	}
+	p := commandPolicy(s.p, o.list, o.index, o.child)
 	return confine(s.t, &p, commandArgs(&items[o.index].V, &o.given), &o.given, nil)
 }
 
@@ -384,7 +381,7 @@ func (s *service) main() int {
 	if len(list) == 0 {
 		return s.end(s.clean)
 	}
-	o := s.errand(policy.ExecStart, 0, nil)
+	o := s.errand(policy.ExecStart, 0, outerNotify(s.p, s.t.Snapshot.Environ))
 	if s.given.Who != nil { // a claim ends at execve(2)
 		lock, err := dirs.Root{}.Lock()
 		if err != nil {
@@ -484,15 +481,8 @@ func (s *service) notify(spec *supervise.Spec) error {
 	if spec.Type != "notify" && spec.Type != "notify-reload" && outer == "" && spec.NotifyAccess == "none" {
 		return nil
 	}
-	path := "/run/hardrun/notify/" + strconv.Itoa(unix.Getpid())
-	if unix.Geteuid() != 0 {
-		return errors.New("the socket is below /run/hardrun, which is root's")
-	}
-	reserved, err := dirs.Root{}.Reserve()
+	path, err := s.notifyPath()
 	if err != nil {
-		return err
-	}
-	if err := os.NewSyscallError("close", unix.Close(reserved)); err != nil {
 		return err
 	}
 	if spec.NotifyFD, err = supervise.Listen(path); err != nil {
@@ -500,4 +490,36 @@ func (s *service) notify(spec *supervise.Spec) error {
 	}
 	spec.NotifyPath, s.given.Notify = path, path
 	return nil
+}
+
+// notifyPath is where the socket of NOTIFY_SOCKET is to be: for a user, in a runtime directory
+// that is that one's alone, or an abstract name which nobody can guess.
+func (s *service) notifyPath() (string, error) {
+	pid := strconv.Itoa(unix.Getpid())
+	if unix.Geteuid() == 0 {
+		reserved, err := dirs.Root{}.Reserve()
+		if err == nil {
+			err = os.NewSyscallError("close", unix.Close(reserved))
+		}
+		return "/run/hardrun/notify/" + pid, err
+	}
+	const longest = 107 // of sun_path, unix(7)
+	dir, _ := lookupEnv(s.t.Snapshot.Environ, "XDG_RUNTIME_DIR")
+	path := dir + "/hardrun/notify-" + pid
+	var st unix.Stat_t
+	if strings.HasPrefix(dir, "/") && len(path) <= longest && s.p.ProtectHome.V != "yes" && unix.Lstat(dir, &st) == nil &&
+		st.Mode&(unix.S_IFMT|0o777) == unix.S_IFDIR|0o700 && int(st.Uid) == unix.Geteuid() {
+		return path, nil
+	}
+	id, err := randomID()
+	return "@hardrun-" + id, err
+}
+
+// randomID are 128 bits that nobody can guess.
+func randomID() (string, error) {
+	var id [16]byte
+	if n, err := unix.Getrandom(id[:], 0); err != nil || n != len(id) {
+		return "", errors.New("getrandom: no random number")
+	}
+	return hex.EncodeToString(id[:]), nil
 }

@@ -19,9 +19,19 @@ type logger struct {
 
 var log = logger{fd: 2, syslog: -1}
 
-func say(text string) {
-	text = "hardrun: " + strings.ReplaceAll(text, "\n", " ")
-	log.write(text)
+func say(text string) { log.write("hardrun: " + printable(text)) }
+
+// printable is a text without what a terminal acts upon: it may quote what others wrote.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case r < ' ' || r >= 0x7f && r < 0xa0:
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 func hint(text string) {

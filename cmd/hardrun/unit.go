@@ -64,6 +64,9 @@ func (in *invocation) load(given []option) error {
 	if in.unit == nil {
 		return nil
 	}
+	if in.errand == nil {
+		in.unit.Assignments = fit(in.unit.Assignments)
+	}
 	if err := in.unit.Apply(&in.policy, in.warn()); err != nil {
 		return &unitError{err}
 	}

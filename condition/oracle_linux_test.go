@@ -230,7 +230,7 @@ var versions = []string{
 	"5.15.0+", "5.15.0-custom", "v5", "~_2", "~2", "1-_2", "1-2.", "1 2", "1..2", "1.^2", "é", "1é2", "252.39-1~deb12u2", "252.4",
 }
 
-// CompareVersions is what systemd-analyze compare-versions does.
+// compareVersions is what systemd-analyze compare-versions does.
 func TestCompareVersions(t *testing.T) {
 	needAnalyze(t)
 	random := uint32(1)
@@ -261,10 +261,10 @@ func compareOne(t *testing.T, a, b string) {
 	} else if code == 12 {
 		want = -1
 	}
-	if got := CompareVersions(a, b); got != want {
+	if got := compareVersions(a, b); got != want {
 		t.Errorf("%q to %q: %d, systemd: %d %s", a, b, got, want, out)
 	}
-	if back := CompareVersions(b, a); back != -CompareVersions(a, b) {
+	if back := compareVersions(b, a); back != -compareVersions(a, b) {
 		t.Errorf("%q to %q is not what it is the other way round", a, b)
 	}
 }

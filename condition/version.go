@@ -58,7 +58,7 @@ func compare(op, have, want string) bool {
 	case "!$=":
 		return !fnmatch(want, have, false)
 	}
-	return ordered(op, CompareVersions(have, want))
+	return ordered(op, compareVersions(have, want))
 }
 
 // number splits the value of ConditionMemory= and ConditionCPUs=: an operator, ">=" where
@@ -165,11 +165,11 @@ func (f *Facts) version(value string) (bool, error) {
 	return f.kernelVersion(value)
 }
 
-// CompareVersions is -1, 0 or 1 as version a is older than b, as new, or newer, by the order
+// compareVersions is -1, 0 or 1 as version a is older than b, as new, or newer, by the order
 // of systemd-analyze(1), "compare-versions". It is that of the UAPI group's Version Format
 // Specification but for two things: a part that begins with "^" is older than one that begins
 // with ".", a digit or a letter, and no number at all older than 0.
-func CompareVersions(a, b string) int {
+func compareVersions(a, b string) int {
 	for {
 		a, b = strings.TrimLeftFunc(a, noVersion), strings.TrimLeftFunc(b, noVersion)
 		var r int

@@ -51,8 +51,8 @@ type Address struct {
 // maxPath is the longest path of a socket, unix(7): sun_path has room for a NUL behind it.
 const maxPath = 107
 
-// AnyCID is every context of AF_VSOCK, vsock(7) VMADDR_CID_ANY.
-const AnyCID = 1<<32 - 1
+// anyCID is every context of AF_VSOCK, vsock(7) VMADDR_CID_ANY.
+const anyCID = 1<<32 - 1
 
 // ParseAddress reads the value of the directive that the kind names. Names of hosts are
 // not looked up.
@@ -97,10 +97,10 @@ func parseSocketAddress(kind ListenKind, s string) (Address, error) {
 			return bad("not for " + kind.String() + "=")
 		}
 		cid, port, _ := strings.Cut(rest, ":")
-		a = Address{Kind: AddressVsock, CID: AnyCID}
+		a = Address{Kind: AddressVsock, CID: anyCID}
 		var ok bool
 		if cid != "" {
-			if a.CID, ok = decimal(cid, AnyCID-1); !ok {
+			if a.CID, ok = decimal(cid, anyCID-1); !ok {
 				return bad("a context is a number, or empty for all: vsock:CID:PORT")
 			}
 		}

@@ -23,9 +23,9 @@ type Loaded struct {
 	Data []byte
 }
 
-// MaxCredentials is the number of bytes that all credentials of a service have together, with
+// maxCredentials is the number of bytes that all credentials of a service have together, with
 // their names: systemd.exec(5) "LoadCredential=".
-const MaxCredentials = 1 << 20
+const maxCredentials = 1 << 20
 
 // directive is the line's.
 func (c *Credential) directive() string {
@@ -38,10 +38,10 @@ func (c *Credential) directive() string {
 	return "LoadCredential"
 }
 
-// ValidCredential tells whether a name can be that of a credential: a file name that can
+// validCredential tells whether a name can be that of a credential: a file name that can
 // stand in LISTEN_FDNAMES.
-func ValidCredential(id string) bool {
-	return ValidName(id) && id != "." && id != ".." && strings.IndexByte(id, '/') < 0
+func validCredential(id string) bool {
+	return validName(id) && id != "." && id != ".." && strings.IndexByte(id, '/') < 0
 }
 
 // Check says what is wrong with the line; nil for nothing.
@@ -55,11 +55,11 @@ func (c *Credential) Check() error {
 	}
 	what := c.directive() + "=" + c.ID
 	switch {
-	case !ValidCredential(id) || c.Import && strings.ContainsAny(id, "*?["):
+	case !validCredential(id) || c.Import && strings.ContainsAny(id, "*?["):
 		return errors.New(c.directive() + "=" + strconv.Quote(c.ID) + " is not the name of a credential")
-	case c.Rename != "" && !ValidCredential(c.Rename):
+	case c.Rename != "" && !validCredential(c.Rename):
 		return errors.New(what + ": " + strconv.Quote(c.Rename) + " is not the name of a credential")
-	case c.Set && len(c.Data)+len(c.ID) > MaxCredentials:
+	case c.Set && len(c.Data)+len(c.ID) > maxCredentials:
 		return named(what, errTooLarge())
 	case !c.Set && strings.Contains(c.Path+"/", "/credstore.encrypted/"):
 		return errors.New(what + ": " + c.Path + ": encrypted credentials are not decrypted")
@@ -68,12 +68,12 @@ func (c *Credential) Check() error {
 	case c.Path[0] == '/':
 		_, err := normalPath(c.Path)
 		return named(what, err)
-	case !ValidCredential(c.Path):
+	case !validCredential(c.Path):
 		return errors.New(what + ": " + strconv.Quote(c.Path) + " is neither an absolute path nor the name of a credential")
 	}
 	return nil
 }
 
 func errTooLarge() error {
-	return errors.New("credentials have " + strconv.Itoa(MaxCredentials) + " bytes at most, their names included")
+	return errors.New("credentials have " + strconv.Itoa(maxCredentials) + " bytes at most, their names included")
 }

@@ -31,7 +31,7 @@ type loader struct {
 }
 
 func load(unit string, c []Credential, stores []string, timeout time.Duration) ([]Loaded, error) {
-	l := loader{unit: unit, stores: stores, timeout: timeout, left: MaxCredentials}
+	l := loader{unit: unit, stores: stores, timeout: timeout, left: maxCredentials}
 	for _, s := range stores {
 		if strings.HasSuffix(strings.TrimRight(s, "/"), ".encrypted") {
 			return nil, errors.New(s + ": encrypted credentials are not decrypted")
@@ -123,7 +123,7 @@ func (l *loader) file(id, path string, fd int, st *unix.Stat_t) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return errors.New(path + " is " + kindOf(st.Mode) + ", not a regular file")
 	}
-	data, err := readLimited(fd, MaxCredentials, time.Now().Add(l.timeout))
+	data, err := readLimited(fd, maxCredentials, time.Now().Add(l.timeout))
 	if err != nil {
 		return named(path, err)
 	}
@@ -146,7 +146,7 @@ func (l *loader) socket(id, path string) error {
 	if err != nil {
 		return err
 	}
-	data, err := readLimited(fd, MaxCredentials, deadline)
+	data, err := readLimited(fd, maxCredentials, deadline)
 	if err == nil {
 		err = l.add(id, data)
 	}
@@ -185,7 +185,7 @@ func (l *loader) directory(id, path string, fd int) error {
 			continue
 		}
 		below, sub := path+"/"+name, id+"_"+name
-		if err == nil && format == unix.S_IFREG && !ValidCredential(sub) {
+		if err == nil && format == unix.S_IFREG && !validCredential(sub) {
 			err = errors.New(strconv.Quote(sub) + " is not the name of a credential")
 		}
 		if err != nil {
@@ -284,7 +284,7 @@ func (l *loader) imported(c *Credential) error {
 				id = c.Rename + name[len(prefix):]
 			}
 			// systemd leaves out what has no valid name, and what is there.
-			if ValidCredential(id) && !l.has(id) {
+			if validCredential(id) && !l.has(id) {
 				one := loader{stores: []string{store}, timeout: l.timeout, left: l.left}
 				if err = one.stored(id, name); err == nil && len(one.list) > 0 {
 					err = l.add(id, one.list[0].Data)

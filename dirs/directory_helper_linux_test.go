@@ -125,25 +125,6 @@ func helper(what string, a []string) error {
 		return nil
 	case "ipc": // ROOT UID GID
 		return errors.Join(RemoveIPC(Root{a[0]}, number(a[1]), number(a[2]))...)
-	case "pass": // ROOT
-		lock, err := Root{a[0]}.Lock()
-		if err == nil {
-			err = lock.Pass()
-		}
-		if err != nil {
-			return err
-		}
-		env := []string{helperVariable + "=adopt\t" + a[0] + "\t" + strconv.Itoa(lock.FD())}
-		return syscall.Exec("/proc/self/exe", os.Args[:1], env)
-	case "adopt": // ROOT FD
-		lock, err := Root{a[0]}.Adopt(number(a[1]))
-		if err != nil {
-			return err
-		}
-		flags, err := unix.FcntlInt(uintptr(lock.FD()), unix.F_GETFD, 0)
-		fmt.Println("adopted", flags, err)
-		_, _ = os.Stdin.Read(make([]byte, 1))
-		return nil
 	case "ids": // leader|thread NR ARGUMENT...: ids of one thread, until the input ends
 		var call [4]uintptr
 		for i := range call {

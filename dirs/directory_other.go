@@ -45,12 +45,6 @@ func (l *Lock) FD() int { return -1 }
 // Release has nothing to release.
 func (l *Lock) Release() error { return nil }
 
-// Pass has nothing to pass on.
-func (l *Lock) Pass() error { return absent("DynamicUser=") }
-
-// Adopt refuses: DynamicUser= is there on Linux alone.
-func (r Root) Adopt(int) (*Lock, error) { return nil, absent("DynamicUser=") }
-
 // Lock refuses: DynamicUser= is there on Linux alone.
 func (r Root) Lock() (*Lock, error) { return nil, absent("DynamicUser=") }
 

@@ -15,6 +15,38 @@ const (
 // IsDynamic tells whether the uid or gid is one of DynamicUser=.
 func IsDynamic(id int) bool { return id >= FirstDynamic && id <= LastDynamic }
 
+// ValidUser tells whether a name can be that of a user of DynamicUser=: it stands in a line of
+// passwd(5), and is no number. These are 1 to 31 letters and digits of ASCII, "_" and "-", of which
+// the first is a letter or "_".
+func ValidUser(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+		if !letter && (i == 0 || c != '-' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 31
+}
+
+// UserName is the name of the user of a unit where User= gives none: that of the unit, which is
+// without its suffix, or one made of a hash of it, systemd.exec(5) "DynamicUser=". It is valid.
+func UserName(unit string) string {
+	if ValidUser(unit) {
+		return unit
+	}
+	return "_du" + strconv.FormatUint(hash(unit), 16)
+}
+
+// hash is FNV-1a, of 64 bits.
+func hash(text string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 1099511628211
+	}
+	return h
+}
+
 // taken are the uids and gids that somebody has.
 type taken [(dynamicCount + 63) / 64]uint64
 

@@ -49,7 +49,7 @@ func (r Root) Reserve() (fd int, err error) {
 // calling thread the one that /proc/PID/status tells of (with the uid that it has had since
 // setresuid(2)), and then closes the descriptor.
 //
-// Two cases need more. A hardrun that executes itself keeps the lock by Pass and Adopt. And
+// Two cases need more. A hardrun that executes itself passes the descriptor on (FD). And
 // a service with commands before and after the main one has moments without a process: who starts
 // them holds the uid by Claim, and releases the lock, so that other services start meanwhile. A
 // claim ends at execve: who claimed, and now executes hardrun or the daemon in place of itself,
@@ -80,36 +80,6 @@ func (l *Lock) Release() error {
 	fd := l.fd
 	l.fd = -1
 	return closed(fd)
-}
-
-// Pass keeps the descriptor open over the next execve(2), which must be hardrun's own: Adopt
-// there takes it up. Processes that are started between would have it, too.
-func (l *Lock) Pass() error {
-	_, err := unix.FcntlInt(uintptr(l.fd), unix.F_SETFD, 0)
-	return os.NewSyscallError("fcntl", err)
-}
-
-// Adopt takes up a lock that was passed, by its descriptor, which is closed at execve(2)
-// again. A descriptor of another file is an error.
-func (r Root) Adopt(fd int) (*Lock, error) {
-	dir, err := r.Reserve()
-	if err != nil {
-		return nil, err
-	}
-	var a, b unix.Stat_t
-	err = errors.Join(os.NewSyscallError("fstat", unix.Fstat(fd, &a)),
-		os.NewSyscallError("fstat", unix.Fstatat(dir, lockName, &b, unix.AT_SYMLINK_NOFOLLOW)))
-	if err == nil && identOf(&a) != identOf(&b) {
-		err = errors.New("descriptor " + strconv.Itoa(fd) + " is not /run/hardrun/" + lockName)
-	}
-	if err == nil {
-		_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC)
-		err = os.NewSyscallError("fcntl", err)
-	}
-	if err := errors.Join(err, closed(dir)); err != nil {
-		return nil, err
-	}
-	return &Lock{fd}, nil
 }
 
 const lockName = "dynamic-uid"

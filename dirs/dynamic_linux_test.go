@@ -425,32 +425,6 @@ func TestReserve(t *testing.T) {
 	looks(t, root+"/run", "hardrun d 0755 0:0")
 }
 
-// A lock that is passed over execve is held without a gap, and closed at the next one.
-func TestLockPass(t *testing.T) {
-	requireRoot(t)
-	root := directoryRoot(t)
-	p := begin(t, 0, "pass", root)
-	if got := p.line(); got != "adopted 1 <nil>" {
-		t.Error(got)
-	}
-	fd, err := unix.Open(root+"/run/hardrun/dynamic-uid", unix.O_RDWR, 0)
-	tryAll(t, err)
-	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != unix.EWOULDBLOCK {
-		t.Errorf("not held: %v", err)
-	}
-	p.end()
-	tryAll(t, unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB), unix.Close(fd))
-
-	other, err := os.CreateTemp(root, "")
-	tryAll(t, err)
-	_, err = Root{root}.Adopt(int(other.Fd()))
-	fails(t, err, "is not /run/hardrun/dynamic-uid")
-	tryAll(t, other.Close())
-	if _, err := (Root{root}).Adopt(9999); err == nil {
-		t.Error("a descriptor that is none")
-	}
-}
-
 // A claim holds the uid as long as it lasts, or the process.
 func TestClaim(t *testing.T) {
 	requireRoot(t)

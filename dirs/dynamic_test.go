@@ -5,6 +5,23 @@ import (
 	"testing"
 )
 
+// The name stands in passwd(5), and must not be taken for a uid.
+func TestUserName(t *testing.T) {
+	for _, name := range []string{"redis", "redis-server", "_a9", "A_b", strings.Repeat("a", 31)} {
+		if got := UserName(name); got != name {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	names := map[string]bool{}
+	for _, unit := range []string{"", "33", "0", "-a", "9p", "a b", "a.b", "a:b", "a@b", "a@c", `a\x2db`, "ä", "a\n", "a\x00", "a/b", strings.Repeat("a", 32)} {
+		got := UserName(unit)
+		if !ValidUser(got) || !strings.HasPrefix(got, "_du") || ValidUser(unit) || names[got] {
+			t.Errorf("%q: %s", unit, got)
+		}
+		names[got] = true
+	}
+}
+
 func TestFirst(t *testing.T) {
 	seen := map[int]bool{}
 	for _, name := range []string{"", "a", "b", "redis", "named", "unbound", strings.Repeat("x", 300)} {

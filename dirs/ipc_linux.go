@@ -12,7 +12,8 @@ import (
 // RemoveIPC removes the objects of System V and POSIX IPC that belong to the user or to the group, in
 // the own IPC namespace and below /dev/shm and /dev/mqueue, as RemoveIPC= asks for at the end of a
 // service. Root's are never removed; -1 is no user or group. Nothing is removed while a process has
-// the user as its real one, as another service may have it, too: systemd.exec(5) "RemoveIPC=". A shared
+// the user as its real one, and what belongs to the group alone stays while another process than this has
+// the group, as another service may have it, too: systemd.exec(5) "RemoveIPC=". A shared
 // memory segment that somebody has attached stays. Each object that cannot be removed is an
 // error, which names it.
 func RemoveIPC(root Root, uid, gid int) []error {
@@ -21,6 +22,15 @@ func RemoveIPC(root Root, uid, gid int) []error {
 		return nil
 	}
 	var errs []error
+	if gid > 0 {
+		used, err := groupUsed(gid)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if used || err != nil {
+			mine.gid = -1
+		}
+	}
 	for _, kind := range [...]struct {
 		name, id, what string
 		remove         func(id int) error
@@ -62,6 +72,36 @@ func RemoveIPC(root Root, uid, gid int) []error {
 		errs = append(errs, err)
 	}
 	return errs
+}
+
+// groupUsed tells whether a process other than this one has the group, as one of its four gids.
+func groupUsed(gid int) (used bool, err error) {
+	proc, err := unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false, &os.PathError{Op: "open", Path: "/proc", Err: err}
+	}
+	if err = notHidden(proc); err == nil {
+		self, want := strconv.Itoa(unix.Getpid()), strconv.Itoa(gid)
+		err = each(proc, func(name string) error {
+			if name[0] < '0' || name[0] > '9' || name == self {
+				return nil
+			}
+			text, err := readProc(proc, name+"/status")
+			if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
+				return nil
+			}
+			eachLine(text, func(line string) {
+				if column(line, ':', 0) != "Gid" {
+					return
+				}
+				for n, rest := cutWord(line[len("Gid:"):]); n != ""; n, rest = cutWord(rest) {
+					used = used || n == want
+				}
+			})
+			return err
+		})
+	}
+	return used, named("whether another process has the group "+strconv.Itoa(gid), errors.Join(err, closed(proc)))
 }
 
 // removeQueues removes their message queues where nobody has mounted these: they are there

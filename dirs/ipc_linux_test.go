@@ -149,6 +149,21 @@ func TestRemoveIPC(t *testing.T) {
 		t.Error("left")
 	}
 
+	// What belongs to the group of a process stays, but for what the user has.
+	clear()
+	fill()
+	p = begin(t, 61301, "stay", "61301")
+	p.line()
+	tryAll(t, RemoveIPC(Root{root}, 61300, 61301)...)
+	if got := picture(t, shm); count("shm") != 4 || count("sem") != 4 || strings.Contains(got, " 61300:") || !strings.Contains(got, " 61301:61301") {
+		t.Errorf("removed while a process has the group: %d, %d, %s", count("shm"), count("sem"), got)
+	}
+	p.end()
+	tryAll(t, RemoveIPC(Root{root}, 61300, 61301)...)
+	if got := picture(t, shm); count("shm") != 3 || strings.Contains(got, ":61301") {
+		t.Errorf("left: %d, %s", count("shm"), got)
+	}
+
 	// A directory of the user with somebody else's file in it cannot go, and that is said; nor is a mount looked at.
 	put(t, shm+"/mine/not", 0o600, 0, 0)
 	tryAll(t, os.Chown(shm+"/mine", 61300, 61300))

@@ -72,9 +72,9 @@ type link struct {
 	dirs         []string
 }
 
-// ValidName tells whether a name can stand in LISTEN_FDNAMES, systemd.socket(5)
+// validName tells whether a name can stand in LISTEN_FDNAMES, systemd.socket(5)
 // "FileDescriptorName=": 1 to 255 bytes of ASCII, without ":" and control characters.
-func ValidName(s string) bool {
+func validName(s string) bool {
 	for _, c := range []byte(s) {
 		if c < ' ' || c >= 0x7f || c == ':' {
 			return false
@@ -88,7 +88,7 @@ func ValidName(s string) bool {
 func passedName(names ...string) (string, error) {
 	for _, s := range names {
 		if s != "" {
-			if !ValidName(s) {
+			if !validName(s) {
 				return "", errors.New("FileDescriptorName=" + strconv.Quote(s) + ": 1 to 255 bytes of ASCII, without \":\" and control characters")
 			}
 			return s, nil

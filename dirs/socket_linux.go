@@ -33,6 +33,8 @@ func open(l []Listen, o *Options, p *[]Passed) error {
 		return errors.New("Timestamping=" + strconv.Quote(o.Timestamping) + " is not off, us or ns")
 	}
 	asked := o.settings(0, 0, 0)
+	var kinds [ListenMessageQueue + 1]bool // that are opened
+	ip := false
 	for i := range l {
 		listen := &l[i]
 		what := listen.Kind.String() + "=" + listen.Address
@@ -43,6 +45,8 @@ func open(l []Listen, o *Options, p *[]Passed) error {
 		if listen.Mode > 0o777 || o.DirectoryMode > 0o7777 {
 			return named(what, errors.New("the mode has more than the bits of an access mode"))
 		}
+		kinds[listen.Kind] = true
+		ip = ip || a.Kind == AddressIPv4 || a.Kind == AddressIPv6 || a.Kind == AddressPort
 		name, err := passedName(listen.Name, o.Name)
 		if err != nil {
 			return named(what, err)
@@ -73,12 +77,24 @@ func open(l []Listen, o *Options, p *[]Passed) error {
 				fits = fits || asked[j].name == asked[i].name && asked[j].fits
 			}
 			if !fits {
-				return errors.New(asked[i].name + "=: nothing that is opened has it")
+				return noneHas(asked[i].name)
 			}
 		}
 	}
+	switch {
+	case o.Protocol != "" && !ip:
+		return noneHas("SocketProtocol")
+	case o.Writable && !kinds[ListenSpecial]:
+		return noneHas("Writable")
+	case o.PipeSize > 0 && !kinds[ListenFIFO]:
+		return noneHas("PipeSize")
+	case (o.MessageQueueMaxMessages > 0 || o.MessageQueueMessageSize > 0) && !kinds[ListenMessageQueue]:
+		return noneHas("MessageQueueMaxMessages= and MessageQueueMessageSize")
+	}
 	return openLinks(o, *p)
 }
+
+func noneHas(name string) error { return errors.New(name + "=: nothing that is opened has it") }
 
 // raise moves a descriptor away from the standard streams.
 func (p *Passed) raise() error {

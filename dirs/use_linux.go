@@ -46,7 +46,9 @@ func (r Root) Use(key string) (*Use, error) {
 		gone := err == nil && unix.Fstatat(dir, u.name, &b, unix.AT_SYMLINK_NOFOLLOW) != nil || identOf(&a) != identOf(&b)
 		err = errors.Join(err, closed(dir))
 		if err == nil && !gone {
-			return u, u.aside()
+			if err = u.aside(); err == nil {
+				return u, nil
+			}
 		}
 		if err = errors.Join(err, closed(u.fd)); err != nil {
 			return nil, err
@@ -120,13 +122,4 @@ func (u *Use) Release(last bool) error {
 		}
 	}
 	return errors.Join(err, closed(u.fd))
-}
-
-// hash is FNV-1a, of 64 bits.
-func hash(text string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(text) {
-		h = (h ^ uint64(text[i])) * 1099511628211
-	}
-	return h
 }

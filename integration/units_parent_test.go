@@ -43,6 +43,8 @@ func threadStatus(t *testing.T, pid int, name string) []string {
 	return slices.Compact(values)
 }
 
+var attackerUser = "--user=" + itoa(attackerID) + ":" + itoa(attackerID)
+
 const (
 	capDACOverride = 1 << unix.CAP_DAC_OVERRIDE
 	capFOwner      = 1 << unix.CAP_FOWNER
@@ -60,6 +62,9 @@ func parentOf(t *testing.T, prefix []string, words ...string) (d *daemon, childr
 	eventually(t, "the daemon's child", func() bool {
 		children = children[:0]
 		pid := d.cmd.Process.Pid
+		if strings.HasPrefix(status(t, pid, "State"), "Z") {
+			t.Fatal("the service has ended: ", d.stderr)
+		}
 		for range 2 {
 			b, _ := os.ReadFile("/proc/" + itoa(pid) + "/task/" + itoa(pid) + "/children")
 			pid, _ = strconv.Atoi(strings.TrimSpace(string(b)))
@@ -77,18 +82,17 @@ func parentOf(t *testing.T, prefix []string, words ...string) (d *daemon, childr
 func TestParentPrivileges(t *testing.T) {
 	requireRoot(t)
 	everything := threadStatus(t, os.Getpid(), "CapPrm")[0]
-	user := itoa(attackerID)
 	for _, c := range []struct {
 		name  string
 		words []string
 		keep  uint64 // 0 for everything
 	}{
-		{"signals", []string{"--user=" + user, "--success-exit-status=7"}, capKill},
-		{"directory", []string{"--user=" + user, "--runtime-directory=hardrun-test-parent"}, capKill | capDACOverride | capFOwner},
-		{"IPC", []string{"--user=" + user, "--remove-ipc"}, capKill | capDACOverride | capFOwner | capSysAdmin},
-		{"pid file", []string{"--user=" + user, "--pid-file=/run/hardrun-test-parent.pid", "--parent=always", "--success-exit-status=7"}, capKill | capDACOverride | capFOwner},
-		{"a command is left", []string{"--user=" + user, "--exec-stop=/bin/true"}, 0},
-		{"a reload is left", []string{"--user=" + user, "--exec-reload=/bin/true", "--success-exit-status=7"}, 0},
+		{"signals", []string{attackerUser, "--success-exit-status=7"}, capKill},
+		{"directory", []string{attackerUser, "--runtime-directory=hardrun-test-parent"}, capKill | capDACOverride | capFOwner},
+		{"IPC", []string{attackerUser, "--remove-ipc"}, capKill | capDACOverride | capFOwner | capSysAdmin},
+		{"pid file", []string{attackerUser, "--pid-file=/run/hardrun-test-parent.pid", "--parent=always", "--success-exit-status=7"}, capKill | capDACOverride | capFOwner},
+		{"a command is left", []string{attackerUser, "--exec-stop=/bin/true"}, 0},
+		{"a reload is left", []string{attackerUser, "--exec-reload=/bin/true", "--success-exit-status=7"}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, children := parentOf(t, nil, c.words...)
@@ -130,7 +134,7 @@ func TestParentHidePID(t *testing.T) {
 			if runs(t, hidden...).code != 0 {
 				t.Skip("needs Linux 5.8: hidepid= by name")
 			}
-			d, children := parentOf(t, hidden[:len(hidden)-1], "--user="+itoa(attackerID), "--kill-mode=control-group", "--success-exit-status=7")
+			d, children := parentOf(t, hidden[:len(hidden)-1], attackerUser, "--kill-mode=control-group", "--success-exit-status=7")
 			keep := uint64(capKill)
 			if strings.Contains(options, "gid") {
 				keep |= capSysPtrace
@@ -155,7 +159,7 @@ func TestParentHidePID(t *testing.T) {
 // whose capabilities are more than the parent's, and not its own user.
 func TestParentNotDumpable(t *testing.T) {
 	requireRoot(t)
-	d, _ := parentOf(t, nil, "--user="+itoa(attackerID), "--success-exit-status=7")
+	d, _ := parentOf(t, nil, attackerUser, "--success-exit-status=7")
 	pid := d.cmd.Process.Pid
 	eventually(t, "the parent has given up what it can", func() bool {
 		return len(threadStatus(t, pid, "NoNewPrivs")) == 1 && threadStatus(t, pid, "NoNewPrivs")[0] == "1"

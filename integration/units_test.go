@@ -170,6 +170,14 @@ func (c *unitCheck) judge(r *machineResult) []string {
 			say("stderr does not say %q", text)
 		}
 	}
+	if r.Code == 0 { // where all went well, hardrun has nothing to say but what is expected
+		for line := range strings.Lines(r.Stderr) {
+			said, ok := strings.CutPrefix(strings.TrimSpace(line), "hardrun: ")
+			if ok && !slices.ContainsFunc(c.stderr, func(text string) bool { return strings.Contains(said, text) }) {
+				say("hardrun says %q", said)
+			}
+		}
+	}
 	if c.outlived != (len(r.Processes) > 0) {
 		say("processes left: %q", r.Processes)
 	}

@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"errors"
+	"os"
 
 	"github.com/hardrun/hardrun/ns"
 	"github.com/hardrun/hardrun/policy"
@@ -43,11 +44,10 @@ func MakeShared(p *policy.Policy) (net, ipc int, err error) {
 		}
 		return err
 	})
-	if err != nil && net >= 0 {
-		err = errors.Join(err, unix.Close(net))
-		net = -1
+	if err != nil {
+		return -1, -1, errors.Join(err, closeAll(net, ipc))
 	}
-	return net, ipc, err
+	return net, ipc, nil
 }
 
 // MakeTmp makes a file system of PrivateTmp= for all commands of a service, Given.Tmp and
@@ -61,7 +61,20 @@ func MakeTmp() (fd int, err error) {
 		fd, err = ns.SharedTmp(proc, tmpData(), ns.NoSUID|ns.NoDev)
 		return err
 	})
-	return fd, err
+	if err != nil {
+		return -1, errors.Join(err, closeAll(fd))
+	}
+	return fd, nil
+}
+
+// closeAll closes the descriptors that are some.
+func closeAll(fds ...int) (err error) {
+	for _, fd := range fds {
+		if fd >= 0 {
+			err = errors.Join(err, os.NewSyscallError("close", unix.Close(fd)))
+		}
+	}
+	return err
 }
 
 // reserve keeps the numbers free to which descriptors will be moved, before anything is

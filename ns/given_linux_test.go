@@ -150,6 +150,31 @@ func TestShared(t *testing.T) {
 	}
 }
 
+// After an error no namespace stays open, in which the host's mounts would go on.
+func TestSharedTmpError(t *testing.T) {
+	proc := openProcForTest(t)
+	namespaces := func() (n int) {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range list {
+			if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && strings.HasPrefix(to, "mnt:") {
+				n++
+			}
+		}
+		return n
+	}
+	before := namespaces()
+	fd, err := SharedTmp(proc, []string{"nosuch=1"}, 0)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
+		t.Skipf("needs mounts: %v", err)
+	}
+	if err == nil || fd != -1 || namespaces() != before {
+		t.Errorf("descriptor %d, %d namespaces more: %v", fd, namespaces()-before, err)
+	}
+}
+
 // Two views show one file system, which nobody else sees; and the root stays what it was,
 // also where it is a mount that is not the root of the namespace.
 func TestSharedTmp(t *testing.T) {

@@ -8,6 +8,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// openedBy answers the descriptor that f opens on a thread of its own, and closes it after an
+// error: a namespace that nobody wants would keep all that is in it.
+func openedBy(f func() (int, error)) (fd int, err error) {
+	err = onThread(func() error {
+		var err error
+		fd, err = f()
+		return err
+	})
+	if err != nil && fd >= 0 {
+		return -1, errors.Join(err, closeFD(fd))
+	}
+	return fd, err
+}
+
 // onThread calls f on a thread of its own, which ends with it: what f does to the
 // namespaces of the thread, nobody else has.
 func onThread(f func() error) error {
@@ -63,17 +77,15 @@ func unshared(proc int, k Kinds) (int, error) {
 // answers a descriptor of it, which is closed by execve(2). The caller stays in its own. In
 // a network namespace lo is up. proc is a verified /proc; CAP_SYS_ADMIN is needed.
 func Shared(proc int, k Kinds) (fd int, err error) {
-	err = onThread(func() error {
-		var err error
-		if fd, err = unshared(proc, k); err != nil || k != NewNet {
-			return err
+	return openedBy(func() (int, error) {
+		fd, err := unshared(proc, k)
+		if err == nil && k == NewNet {
+			if err = (LoopbackUp{}).Apply(-1); err == nil {
+				err = LoopbackUp{}.Verify()
+			}
 		}
-		if err := (LoopbackUp{}).Apply(-1); err != nil {
-			return err
-		}
-		return LoopbackUp{}.Verify()
+		return fd, err
 	})
-	return fd, err
 }
 
 // SharedTmp makes a file system in memory that several views are to show (Layer.From), and
@@ -81,14 +93,13 @@ func Shared(proc int, k Kinds) (fd int, err error) {
 // is the root. Before Linux 6.15 only what is mounted in a namespace can be copied. proc is a
 // verified /proc; CAP_SYS_ADMIN and CAP_SYS_CHROOT are needed, and Linux 5.2.
 func SharedTmp(proc int, data []string, attr Attr) (fd int, err error) {
-	err = onThread(func() error {
-		var err error
-		if fd, err = unshared(proc, NewNS); err != nil {
-			return err
+	return openedBy(func() (int, error) {
+		fd, err := unshared(proc, NewNS)
+		if err == nil {
+			err = rootInMemory(fd, data, attr)
 		}
-		return rootInMemory(fd, data, attr)
+		return fd, err
 	})
-	return fd, err
 }
 
 // rootInMemory makes a new file system in memory the root of the own mount namespace.

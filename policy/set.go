@@ -63,43 +63,6 @@ func (p *Policy) Set(name, value string, from Origin) error {
 	return p.SetDirective(d, value, from)
 }
 
-// ErrSection is wrapped by the error of a directive that stands in a section where it does
-// not belong.
-var ErrSection = errors.New("does not belong in this section")
-
-// sectionError says which section it is.
-type sectionError struct{ here, d string }
-
-func (e *sectionError) Error() string { return "does not belong in [" + e.here + "]" }
-func (e *sectionError) Hint() string  { return "it belongs in [" + e.d + "]" }
-func (e *sectionError) Unwrap() error { return ErrSection }
-
-// SetIn is Set for a line of that section of a unit: "Unit", "Service", "Socket" or
-// "Install". A directive of another section is an error. But in [Socket], where systemd has
-// all of systemd.exec(5), systemd.kill(5) and systemd.resource-control(5), as well as
-// commands and their time, those are for commands that are not run, and end in Noted.
-func (p *Policy) SetIn(section, name, value string, from Origin) error {
-	d := Lookup(name)
-	switch {
-	case d == nil || d.Section == section || d.OldSection == section:
-		return p.Set(name, value, from)
-	case section == "Socket" && !d.Own && d.ofSocket():
-		p.Note(Assignment{d, value, from})
-		return nil
-	}
-	e := &sectionError{section, d.Section}
-	return &Error{From: from, Name: d.ConfigName(), Err: e, Hint: e.Hint()}
-}
-
-// ofSocket tells whether a directive of [Service] can stand in [Socket], too.
-func (d *Directive) ofSocket() bool {
-	switch d.Name {
-	case "ExecStartPre", "ExecStartPost", "ExecStopPost", "TimeoutSec":
-		return true
-	}
-	return d.Man == manExec || d.Man == manKill || d.Man == manResource
-}
-
 // SetDirective is Set for a row of the table. A bare boolean option is to be
 // given as "yes". Blanks alone count as empty.
 //

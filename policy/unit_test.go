@@ -56,6 +56,8 @@ func TestNeedsParent(t *testing.T) {
 		{"X-Hardrun-Init=yes|PrivatePIDs=yes|X-Hardrun-ExplainDenials=yes", ".Init .PrivatePIDs .ExplainDenials"},
 		{"X-Hardrun-ReadyFD=3", "ReadyFD"},
 		{"X-Hardrun-Parent=always", ".Parent"},
+		{"X-Hardrun-Parent=always|Type=notify", "Parent"},
+		{"X-Hardrun-Parent=always|Type=notify-reload", "Parent"},
 		{"X-Hardrun-Parent=never", ""},
 	} {
 		lines := strings.Split(c.lines, "|")

@@ -41,7 +41,7 @@ func ReserveDescriptors(n int, gone ...int) error {
 			return os.NewSyscallError("dup3", err)
 		}
 	}
-	if place >= FirstPassed+n {
+	if place >= 0 && (place < FirstPassed || place >= FirstPassed+n) {
 		return os.NewSyscallError("close", unix.Close(place))
 	}
 	return nil

@@ -157,6 +157,17 @@ func TestReserveDescriptors(t *testing.T) {
 		}
 		return nil
 	})
+	inOwnTable(t, func() error { // a standard stream that is closed stays so
+		if err := errors.Join(unix.Close(0), ReserveDescriptors(2)); err != nil {
+			return err
+		}
+		for fd, want := range map[int]error{0: unix.EBADF, 3: nil, 4: nil, 5: unix.EBADF} {
+			if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != want && !errors.Is(err, want) {
+				t.Errorf("%d: %v, want %v", fd, err, want)
+			}
+		}
+		return nil
+	})
 	s := &PassDescriptors{From: []int{-1}, Modes: make([]Blocking, 1)}
 	if err := s.Prepare(-1); err == nil {
 		t.Error("a descriptor that is none was taken")

@@ -164,6 +164,34 @@ func TestNotify(t *testing.T) {
 	}
 }
 
+// TestHandsOver is a main process, no child of the parent, that names another one and ends
+// before the parent looks: the end is not that of the other.
+func TestHandsOver(t *testing.T) {
+	s := spec("notify", map[string]string{
+		main: `sleep 1000 & echo $! >second
+			sh -c '"$SELF" talk MAINPID=$$ READY=1 barrier; echo $$ >first; until test -e go; do sleep 0.02; done; exec "$SELF" talk MAINPID=$(cat second)' &
+			exec sleep 1000`,
+		stopCmd: "echo ${MAINPID-none} >asked",
+	})
+	s.Notify, s.Spec.NotifyAccess = true, "all"
+	v := begin(t, s)
+	v.there("first")
+	v.send(unix.SIGSTOP)
+	v.put("go", "1")
+	v.until("the end of the first", func() bool {
+		text, _ := os.ReadFile("/proc/" + v.get("first") + "/stat")
+		return strings.Contains(string(text), ") Z ")
+	})
+	v.send(unix.SIGCONT)
+	time.Sleep(300 * time.Millisecond)
+	v.send(unix.SIGTERM)
+	v.ends(0, "ExecStart NOTIFY_SOCKET", "ExecStop MAINPID NOTIFY_SOCKET success", "clean")
+	if got, want := v.get("asked"), v.get("second"); got != want {
+		t.Errorf("MAINPID is %s, want %s", got, want)
+	}
+	v.nobody()
+}
+
 // TestNotifyAndEnd hears what a process has said that ends at once.
 func TestNotifyAndEnd(t *testing.T) {
 	for range 10 {

@@ -143,7 +143,7 @@ func (l *loop) turn() error {
 	if err := l.reapAll(); err != nil {
 		return err
 	}
-	if l.mainFD >= 0 && fds[3].Revents != 0 {
+	if l.mainFD >= 0 && over(l.mainFD) { // fds may tell of one before it
 		l.closeMain()
 		l.say("the main process has ended, and its status is its parent's")
 		l.exited(l.main, end{})
@@ -239,6 +239,14 @@ func ended() (pid int, err error) {
 		// si_pid is behind three integers, aligned as a pointer is.
 		return int(*(*int32)(unsafe.Add(unsafe.Pointer(&info), 8+unsafe.Sizeof(uintptr(0))))), nil
 	}
+}
+
+// over tells whether the process of a pidfd has ended. Where that cannot be asked, for a signal,
+// the next turn asks.
+func over(pidfd int) bool {
+	fds := [...]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds[:], 0)
+	return err == nil && n > 0
 }
 
 func (l *loop) closeExec() {

@@ -117,14 +117,18 @@ func ofSocket(d *policy.Directive) bool {
 	case "systemd.exec(5)", "systemd.kill(5)", "systemd.resource-control(5)":
 		return true
 	}
-	return d.Name == "ExecStartPre" || d.Name == "ExecStartPost" || d.Name == "TimeoutSec"
+	switch d.Name {
+	case "ExecStartPre", "ExecStartPost", "ExecStopPost", "TimeoutSec":
+		return true
+	}
+	return false
 }
 
 // setSocket is set for them. Commands of a socket are not run: to ask for one is an error,
 // and so is a network that it would be opened in. All else is about nothing, and noted.
 func (u *Unit) setSocket(p *policy.Policy, d *policy.Directive, a *Assignment) error {
 	switch d.Name {
-	case "ExecStartPre", "ExecStartPost":
+	case "ExecStartPre", "ExecStartPost", "ExecStopPost":
 		if a.Value != "" {
 			return refused(a, "commands of a socket are not run")
 		}

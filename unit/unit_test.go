@@ -126,11 +126,12 @@ func TestApplyErrors(t *testing.T) {
 			"a.service:2: User=: ", "a.service:3: Group=: ", "a.service:4: RootDirectory=: ", "a.service:5: Nice=: ",
 		}, 3},
 		// "Specifiers must be known and resolvable for the setting to be valid."
-		{"commands of a socket", "a.socket", "[Socket]\nExecStartPre=/bin/true\nExecStartPre=\nPrivateNetwork=yes\nPrivateNetwork=no\nNetworkNamespacePath=/run/netns/x\n", []string{
+		{"commands of a socket", "a.socket", "[Socket]\nExecStartPre=/bin/true\nExecStartPre=\nPrivateNetwork=yes\nPrivateNetwork=no\nNetworkNamespacePath=/run/netns/x\nExecStopPost=/bin/true\n", []string{
 			"a.socket:2: ExecStartPre=: commands of a socket are not run",
 			"a.socket:4: PrivateNetwork=: a socket is opened in the network that hardrun is in",
 			"a.socket:6: NetworkNamespacePath=: a socket is opened in the network that hardrun is in",
-		}, 3},
+			"a.socket:7: ExecStopPost=: commands of a socket are not run",
+		}, 4},
 		{"of a service only", "a.socket", "[Socket]\nRestart=always\n", []string{"a.socket:2: Restart=: it belongs to [Service], not to [Socket]"}, 0},
 	}
 	for _, tt := range tests {

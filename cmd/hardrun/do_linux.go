@@ -35,12 +35,18 @@ func (s *service) do() int {
 		say("pidfd_open: " + err.Error())
 		return launcher.ExitExec
 	}
-	parent, err := isParent(pid)
+	parent, waits, err := isHardrun(pid)
 	if err == nil && parent {
 		return s.ask(fd)
 	}
+	daemon := pid
+	for waits && err == nil {
+		if daemon, err = onlyChild(daemon); err == nil {
+			_, waits, err = isHardrun(daemon)
+		}
+	}
 	if err == nil {
-		err = s.found(pid)
+		err = s.found(daemon)
 	}
 	if err == nil {
 		var gone bool
@@ -92,10 +98,10 @@ func (s *service) mainPID() (int, error) {
 	return pid, nil
 }
 
-// isParent tells whether a process is a hardrun that stayed as the parent of a service. It
-// has the threads of Go; one that only waits and forwards signals (--init, PrivatePIDs=) has
-// one, and knows no commands.
-func isParent(pid int) (bool, error) {
+// isHardrun tells whether a process executes the same file as this one: a parent of a service,
+// which has the threads of Go, or one that only waits for the daemon and forwards signals
+// (--init, PrivatePIDs=), which has one thread and knows no commands.
+func isHardrun(pid int) (parent, waits bool, err error) {
 	var own, its, threads unix.Stat_t
 	dir := "/proc/" + strconv.Itoa(pid)
 	for _, f := range [...]struct {
@@ -103,11 +109,26 @@ func isParent(pid int) (bool, error) {
 		st   *unix.Stat_t
 	}{{"/proc/self/exe", &own}, {dir + "/exe", &its}, {dir + "/task", &threads}} {
 		if err := unix.Stat(f.path, f.st); err != nil {
-			return false, &os.PathError{Op: "stat", Path: f.path, Err: err}
+			return false, false, &os.PathError{Op: "stat", Path: f.path, Err: err}
 		}
 	}
-	const single = 3 // links of a directory that holds one other
-	return own.Dev == its.Dev && own.Ino == its.Ino && threads.Nlink > single, nil
+	const single = 3 // links of a directory with one other in it
+	same := own.Dev == its.Dev && own.Ino == its.Ino
+	return same && threads.Nlink > single, same && threads.Nlink <= single, nil
+}
+
+// onlyChild is the child of a process of one thread that has no other.
+func onlyChild(pid int) (int, error) {
+	n := strconv.Itoa(pid)
+	text, err := os.ReadFile("/proc/" + n + "/task/" + n + "/children")
+	if err != nil {
+		return 0, err
+	}
+	child, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0, errors.New("process " + n + " has not one child, the daemon: \"" + strings.TrimSpace(string(text)) + "\"")
+	}
+	return child, nil
 }
 
 // ask hands a reload or a stop to the parent of a service, and waits for the end of a stop.

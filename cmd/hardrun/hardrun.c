@@ -823,7 +823,8 @@ int hr_catch(uint64_t signals, int fd)
 	for (int s = 1; s <= 64; s++)
 		if (signals >> (s - 1) & 1 && sigaction(s, &act, 0))
 			return -errno;
-	return 0;
+	// The runtime unblocks some of what was blocked at the start. Commands get their own mask.
+	return (int)call4(SYS_rt_sigprocmask, SIG_UNBLOCK, ptr(&signals), 0, 8);
 }
 
 void hr_taken(uint64_t *sent, uint64_t *typed)

@@ -75,7 +75,7 @@ func confine(thread *launcher.Thread, p *policy.Policy, words []string, given *l
 		say("waived " + plan.Waived[i].Error())
 	}
 	for _, n := range plan.Notes {
-		if n.ID == "call-unknown" { // most likely a slip
+		if n.ID == "call-unknown" || n.ID == "variable-unset" { // most likely a slip
 			say("note: " + n.Text)
 		}
 	}

@@ -13,7 +13,8 @@ type usageError struct{ text, hint string }
 func (e *usageError) Error() string { return e.text }
 func (e *usageError) Hint() string  { return e.hint }
 
-// option is one that was given: its row, nil for -p, and how it was written.
+// option is one that was given: its row, nil for -p of what is not hardrun's own, and how it
+// was written.
 type option struct {
 	row           *policy.Directive
 	dashed, value string
@@ -95,6 +96,12 @@ func parse(args []string, extra func(in *invocation, name, value string, has boo
 		default:
 			value = next
 			i++
+		}
+		if d == nil { // what is read before all else is known by its row, however it is written
+			name, v, ok := strings.Cut(value, "=")
+			if own := policy.Lookup(name); ok && own != nil && own.Own {
+				d, dashed, value = own, "-p", v
+			}
 		}
 		given = append(given, option{d, dashed, value})
 		loads = loads || d != nil && d.Own && (d.Name == "Unit" || d.Name == "DropIn")

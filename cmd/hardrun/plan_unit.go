@@ -157,6 +157,9 @@ func (sp *servicePlan) identity(p *policy.Policy, given *launcher.Given) {
 		sp.add("user", name+", which the user database has", "DynamicUser", p.DynamicUser.From)
 		return
 	}
+	if err := errDynamicName(name); err != nil {
+		sp.refused = append(sp.refused, launcher.Refusal{Directive: "User=", Origin: p.User.From, Text: err.Error(), Exit: launcher.ExitUser})
+	}
 	given.Who = &caps.User{Name: name, UID: dirs.FirstDynamic, GID: dirs.FirstDynamic, Home: "/", Shell: "/usr/sbin/nologin"}
 	sp.add("user", "choose a free uid from "+strconv.Itoa(dirs.FirstDynamic)+" to "+strconv.Itoa(dirs.LastDynamic)+" for "+name+" (below: the first of them)", "DynamicUser", p.DynamicUser.From)
 }

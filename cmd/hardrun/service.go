@@ -140,7 +140,15 @@ func dynamicName(p *policy.Policy, unit string) string {
 	if p.User.Set {
 		return p.User.V
 	}
-	return strings.TrimSuffix(unit, ".service")
+	return dirs.UserName(strings.TrimSuffix(unit, ".service"))
+}
+
+// errDynamicName says why the user of DynamicUser= cannot have a name; nil where it can.
+func errDynamicName(name string) error {
+	if dirs.ValidUser(name) {
+		return nil
+	}
+	return errors.New(strconv.Quote(name) + " is no name for a user of DynamicUser=: letters, digits, _ and -, 31 at most, no digit first")
 }
 
 // directoryBases are where the kinds of directories are, systemd.exec(5).

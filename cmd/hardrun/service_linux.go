@@ -198,18 +198,16 @@ func (s *service) directories() int {
 		}
 	}
 	gone := removed(s.p, list)
-	uses := make([]*dirs.Use, len(gone))
-	for i := range gone {
-		if uses[i], err = (dirs.Root{}).Use(gone[i].Host()); err != nil {
-			return s.refuse(gone[i].Directive, from, launcher.ExitRuntimeDir, err)
-		}
+	shared, err := share(gone)
+	if err != nil {
+		return s.refuse("RuntimeDirectory", from, launcher.ExitRuntimeDir, err)
 	}
 	made, err := dirs.Make(dirs.Root{}, list)
 	if err != nil {
 		return refusals([]launcher.Refusal{{Origin: from, Text: err.Error(), Exit: directoryExit(err)}})
 	}
 	s.undo = append(s.undo, func() []error {
-		return release(gone, uses, func(last []dirs.Directory) []error {
+		return shared.release(func(last []dirs.Directory) []error {
 			if len(last) < len(gone) {
 				return nil // another start uses them
 			}
@@ -221,31 +219,52 @@ func (s *service) directories() int {
 	}
 	giveDirectories(&s.given, list)
 	if len(gone) > 0 {
-		s.clean = append(s.clean, func() []error {
-			return release(gone, uses, func(last []dirs.Directory) []error { return dirs.Remove(dirs.Root{}, last) })
-		})
+		s.clean = append(s.clean, shared.remove)
 	}
 	return 0
 }
 
-// release gives up directories that other starts may use as well, and lets those be removed of
-// which this was the last.
-func release(list []dirs.Directory, uses []*dirs.Use, remove func(last []dirs.Directory) []error) (errs []error) {
-	isLast := make([]bool, len(uses))
+// sharing are directories that other starts may use as well.
+type sharing struct {
+	list []dirs.Directory
+	uses []*dirs.Use // of each
+}
+
+// share takes a share in directories, which ends with this process or by release.
+func share(list []dirs.Directory) (*sharing, error) {
+	s := &sharing{list: list}
+	for i := range list {
+		u, err := dirs.Root{}.Use(list[i].Host())
+		if err != nil {
+			return nil, err
+		}
+		s.uses = append(s.uses, u)
+	}
+	return s, nil
+}
+
+// release gives them up, and lets those be removed of which this was the last use.
+func (s *sharing) release(remove func(last []dirs.Directory) []error) (errs []error) {
+	isLast := make([]bool, len(s.uses))
 	var last []dirs.Directory
-	for i, u := range uses {
+	for i, u := range s.uses {
 		var err error
 		isLast[i], err = u.Last()
 		errs = append(errs, oneError(err)...)
 		if isLast[i] {
-			last = append(last, list[i])
+			last = append(last, s.list[i])
 		}
 	}
 	errs = append(errs, remove(last)...)
-	for i, u := range uses {
+	for i, u := range s.uses {
 		errs = append(errs, oneError(u.Release(isLast[i]))...)
 	}
 	return errs
+}
+
+// remove releases them, and removes what nobody else uses.
+func (s *sharing) remove() []error {
+	return s.release(func(last []dirs.Directory) []error { return dirs.Remove(dirs.Root{}, last) })
 }
 
 func oneError(err error) []error {
@@ -404,12 +423,33 @@ func (s *service) main() int {
 
 // before runs the commands that come before the main one. on tells whether that is to start.
 func (s *service) before() (status int, on bool) {
+	commands := &s.p.Service.Commands
+	if len(commands[policy.ExecCondition].Items)+len(commands[policy.ExecStartPre].Items) == 0 {
+		return 0, true
+	}
+	var sweeper *supervise.Sweeper
+	if mode := supervise.Of(s.p).KillMode; mode == "control-group" || mode == "mixed" {
+		var err error
+		if sweeper, err = supervise.NewSweeper(say); err != nil {
+			say(err.Error())
+			return launcher.ExitExec, false
+		}
+		defer func() {
+			if err := sweeper.End(); err != nil {
+				say(err.Error())
+				status, on = launcher.ExitExec, false
+			}
+		}()
+	}
 	for _, list := range [...]int{policy.ExecCondition, policy.ExecStartPre} {
-		for i, c := range s.p.Service.Commands[list].Items {
+		for i, c := range commands[list].Items {
 			pid, err := s.start(supervise.Command{List: list, Index: i, Exec: -1})
 			status := 0
 			if err == nil {
 				status, err = waitFor(pid)
+			}
+			if err == nil && sweeper != nil {
+				err = sweeper.Sweep()
 			}
 			switch {
 			case err != nil:

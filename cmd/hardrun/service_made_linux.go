@@ -30,6 +30,9 @@ func (s *service) identity() int {
 	case err != nil && !errors.As(err, new(caps.UnknownUserError)):
 		return s.refuse("DynamicUser", p.DynamicUser.From, launcher.ExitUser, err)
 	}
+	if err := errDynamicName(name); err != nil {
+		return s.refuse("User", p.User.From, launcher.ExitUser, err)
+	}
 	list, _ := directoryList(s.p, true)
 	own := make([]string, len(list))
 	for i := range list {
@@ -108,7 +111,7 @@ func (s *service) sockets() int {
 func listens(v *policy.Socket, name string) ([]dirs.Listen, dirs.Options, error) {
 	o := dirs.Options{
 		Name: name, DirectoryMode: 0o755, RemoveOnStop: v.RemoveOnStop.V, BindIPv6Only: v.BindIPv6Only.V, Backlog: ^uint32(0),
-		BindToDevice: v.BindToDevice.V, Protocol: v.Protocol.V,
+		BindToDevice: v.BindToDevice.V, Protocol: v.Protocol.V, Writable: v.Writable.V,
 		ReusePort: v.ReusePort.V, FreeBind: v.FreeBind.V, Transparent: v.Transparent.V, Broadcast: v.Broadcast.V, KeepAlive: v.KeepAlive.V, NoDelay: v.NoDelay.V,
 		PassCredentials: v.PassCredentials.V, PassPIDFD: v.PassPIDFD.V, PassSecurity: v.PassSecurity.V, PassPacketInfo: v.PassPacketInfo.V,
 		RefuseFDs:     v.PassFD.Set && !v.PassFD.V,

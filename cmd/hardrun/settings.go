@@ -3,7 +3,6 @@ package main
 import (
 	"strings"
 
-	"github.com/hardrun/hardrun/launcher"
 	"github.com/hardrun/hardrun/order"
 	"github.com/hardrun/hardrun/policy"
 )
@@ -14,14 +13,13 @@ func settingsText(p *policy.Policy, names []string) (string, error) {
 	all := p.Settings()
 	all = append(append(all, p.Noted...), p.NotApplied...)
 	order.By(all, func(a, b *policy.Setting) bool { return a.Directive.ConfigName() < b.Directive.ConfigName() })
+	var b strings.Builder
 	if len(names) == 0 {
-		var b strings.Builder
 		for i := range all {
 			settingLine(&b, all[i].Directive, all[i].Value, all[i].From.String())
 		}
 		return b.String(), nil
 	}
-	var b strings.Builder
 	for _, name := range names {
 		d := policy.Lookup(strings.TrimSuffix(name, "="))
 		if d == nil {
@@ -60,8 +58,7 @@ func settingsCommand(in *invocation) int {
 	}
 	text, err := settingsText(&in.policy, in.command)
 	if err != nil {
-		say(err.Error())
-		return launcher.ExitUsage
+		return refused(err)
 	}
 	return out(text)
 }

@@ -44,7 +44,7 @@ func Make(root Root, list []Directory) (*Made, error) {
 		d := &list[i]
 		err := d.check()
 		for try := 0; err == nil; try++ {
-			if err = m.directory(d, covered(list, d)); try == 3 || !errors.Is(err, unix.ENOENT) {
+			if err = m.directory(d, covered(list, d)); try == mostRounds || !errors.Is(err, unix.ENOENT) {
 				break
 			}
 			err = nil // another start that was refused has taken a parent away again

@@ -15,7 +15,7 @@ fi
 failed=0
 while read -r package target; do
 	echo "== $package $target"
-	go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package" </dev/null || failed=$((failed + 1))
+	go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 2s "$package" </dev/null || failed=$((failed + 1))
 done <"$list"
 echo "fuzz: $(wc -l <"$list") targets, $failed failed"
 [ "$failed" = 0 ]

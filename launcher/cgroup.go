@@ -158,6 +158,32 @@ func asksCGroup(p *policy.Policy) (name string, from policy.Origin) {
 	return name, from
 }
 
+// WantsGroup tells whether a directive needs a control group, PrivateDevices= among them where
+// the daemon may end up as one that can mount.
+func WantsGroup(p *policy.Policy) bool {
+	if name, _ := asksCGroup(p); name != "" {
+		return true
+	}
+	return (&Env{For: "root"}).mayMount(p) && (p.Strict.V || !p.User.Set && !p.DynamicUser.V)
+}
+
+// mayMount tells whether the daemon may end up with the right to mount, by what can be
+// told before the plan: then the promise of PrivateDevices= needs a group.
+func (e *Env) mayMount(p *policy.Policy) bool {
+	const admin = capSysAdmin
+	switch {
+	case p.PrivateDevices.V && p.Strict.V:
+		return true
+	case !p.PrivateDevices.V, p.PrivateUsers.Set && p.PrivateUsers.V != "no", e.For != "root" && !e.Caps.Effective.Has(admin):
+		return false
+	case p.Caps.Set:
+		return p.Caps.V.All || p.Caps.V.Set.Has(admin) != p.Caps.V.Invert
+	case p.CapabilityBoundingSet.Set && !p.CapabilityBoundingSet.V.Has(admin):
+		return false
+	}
+	return true
+}
+
 // asksPrograms tells whether a directive needs a program in a control group.
 func asksPrograms(p *policy.Policy) bool {
 	found := false

@@ -90,23 +90,6 @@ func reachable(all []cgroup.Tree) []cgroup.Tree {
 	return list
 }
 
-// mayMount tells whether the daemon may end up with the right to mount, by what can be
-// told before the plan: then the promise of PrivateDevices= needs a group.
-func (e *Env) mayMount(p *policy.Policy) bool {
-	const admin = capSysAdmin
-	switch {
-	case p.PrivateDevices.V && p.Strict.V:
-		return true
-	case !p.PrivateDevices.V, p.PrivateUsers.Set && p.PrivateUsers.V != "no", e.For != "root" && !e.Caps.Effective.Has(admin):
-		return false
-	case p.Caps.Set:
-		return p.Caps.V.All || p.Caps.V.Set.Has(admin) != p.Caps.V.Invert
-	case p.CapabilityBoundingSet.Set && !p.CapabilityBoundingSet.V.Has(admin):
-		return false
-	}
-	return true
-}
-
 // offers are the controllers that a group at that path could have: what the nearest group
 // above it has, and what those above that one have and can be made to hand down.
 func (e *Env) offers(t *cgroup.Tree, path string) []string {

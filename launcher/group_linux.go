@@ -23,7 +23,7 @@ type Group struct {
 // had: the commands say so by the directive that wants it. Only cgroup2 has it: in others
 // each command has its own.
 func MakeGroup(p *policy.Policy, name string) (*Group, error) {
-	if asked, _ := asksCGroup(p); asked == "" {
+	if !WantsGroup(p) {
 		return nil, nil
 	}
 	proc, err := openProc()

@@ -164,7 +164,8 @@ func (w *viewer) notify() {
 	if !strings.HasPrefix(at, "/") || !w.covered(at) {
 		return
 	}
-	l := &ns.Layer{Kind: ns.LayerBind, Path: at, Source: at, Tolerate: true}
+	// The name may come from the environment, and must not show anything else of the host.
+	l := &ns.Layer{Kind: ns.LayerBind, Path: at, Source: at, Tolerate: true, Socket: true}
 	if w.newRoot() {
 		if w.given.Notify == "" && !w.p.MountAPIVFS.V {
 			return // nothing is put into a plain one

@@ -150,7 +150,7 @@ func (v *View) readFile(real string, was about) ([]byte, error) {
 	return nil, errors.Join(err, closeFD(fd))
 }
 
-// writeFile makes a file with a content, and shows that it has it.
+// writeFile makes a file with a content, and shows that it has its size.
 func writeFile(dir int, name string, data []byte, mode uint32) error {
 	fd, err := unix.Openat(dir, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 	if err != nil {

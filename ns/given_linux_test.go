@@ -150,6 +150,31 @@ func TestShared(t *testing.T) {
 	}
 }
 
+// What is to be a socket is nothing else of the host.
+func TestBindSocket(t *testing.T) {
+	dir, place := t.TempDir(), t.TempDir()
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrUnix{Name: dir + "/s"}), os.WriteFile(dir+"/f", nil, 0o600), os.WriteFile(place+"/at", nil, 0o600), os.Mkdir(dir+"/d", 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"/s": "", "/f": "/f is no socket", "/d": "/d is no socket"} {
+		inOwnMounts(t, func(self int) error {
+			err := (&View{Layers: []*Layer{{Kind: LayerBind, Path: place + "/at", Source: dir + name, Tolerate: true, Socket: true}}}).build(self)
+			if want == "" {
+				return err
+			}
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %s", name, err, want)
+			}
+			return nil
+		})
+	}
+}
+
 // After an error no namespace stays open, in which the host's mounts would go on.
 func TestSharedTmpError(t *testing.T) {
 	proc := openProcForTest(t)

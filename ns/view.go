@@ -67,6 +67,7 @@ type Layer struct {
 	Tolerate bool   // LayerBind: Source may be missing
 	Optional bool   // Path may be missing: nothing is mounted then
 	Unless   bool   // nothing is mounted where Path is a mount point already
+	Socket   bool   // LayerBind: anything but a socket is an error
 	Bare     bool   // LayerDev: only the devices, without what the host has below its /dev
 	Attr     Attr
 	Data     []string // options of the file system

@@ -169,6 +169,9 @@ func (v *View) copySources(l *Layer) error {
 		if err != nil {
 			return err
 		}
+		if l.Socket && a.mode&unix.S_IFMT != unix.S_IFSOCK {
+			return errors.Join(errors.New(l.Source+" is no socket, as NOTIFY_SOCKET says"), closeFD(fd))
+		}
 		st.dir = a.mode&unix.S_IFMT == unix.S_IFDIR
 		if st.tree, err = cloneTree(fd, !l.Shallow); err != nil {
 			return errors.New(l.Source + ": " + err.Error())

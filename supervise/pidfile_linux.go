@@ -48,3 +48,25 @@ func (l *loop) readPIDFile() (int, error) {
 	}
 	return int(pid), nil
 }
+
+// removePIDFile removes PIDFile= when the service has ended. Its directory may belong to the
+// daemon: it is reached through no link, but for /var/run, which is a link to /run.
+func removePIDFile(path string) error {
+	if rest, ok := strings.CutPrefix(path, "/var/run/"); ok {
+		path = "/run/" + rest
+	}
+	slash := strings.LastIndexByte(path, '/')
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS}
+	dir, err := unix.Openat2(unix.AT_FDCWD, path[:slash+1], &how)
+	if err == unix.ENOENT {
+		return nil
+	}
+	if err != nil {
+		return os.NewSyscallError("openat2", err)
+	}
+	err = unix.Unlinkat(dir, path[slash+1:], 0)
+	if err == unix.ENOENT {
+		err = nil
+	}
+	return errors.Join(os.NewSyscallError("unlinkat", err), unix.Close(dir))
+}

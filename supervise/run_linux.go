@@ -35,8 +35,8 @@ func Run(s *Spec, h *Host) (status int) {
 		l.abandon()
 	}
 	if spec.PIDFile != "" && l.known {
-		if err := unix.Unlink(spec.PIDFile); err != nil && err != unix.ENOENT {
-			h.Say("PIDFile=" + spec.PIDFile + ": unlink: " + err.Error())
+		if err := removePIDFile(spec.PIDFile); err != nil {
+			h.Say("PIDFile=" + spec.PIDFile + ": it stays: " + err.Error())
 		}
 	}
 	if spec.NotifyFD >= 0 && spec.NotifyPath[0] != '@' {

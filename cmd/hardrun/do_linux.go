@@ -266,7 +266,7 @@ func (s *service) stop(fd int, environ []string) int {
 		on     bool
 		signal int
 		time   uint64
-	}{{true, spec.KillSignal, spec.TimeoutStop}, {spec.SendSIGKILL, spec.FinalKillSignal, process.Infinity}} {
+	}{{spec.KillMode != "none", spec.KillSignal, spec.TimeoutStop}, {spec.KillMode != "none" && spec.SendSIGKILL, spec.FinalKillSignal, process.Infinity}} {
 		if err != nil || gone || !step.on {
 			break
 		}
@@ -280,7 +280,7 @@ func (s *service) stop(fd int, environ []string) int {
 		}
 	}
 	if err == nil && !gone {
-		err = errors.New("the main process has not ended, and SendSIGKILL=no")
+		err = errors.New("the main process has not ended, and SendSIGKILL= or KillMode= leaves it")
 	}
 	if err != nil {
 		say("--do=stop: " + err.Error())

@@ -90,6 +90,9 @@ func TestParseRefuses(t *testing.T) {
 		{[]string{"--unit", "no-such-unit"}, "no-such-unit.service: ", ""},
 		{[]string{"--unit", "a", "--unit", "b"}, "one unit is taken", ""},
 		{[]string{"--drop-in=@network-servic", "x"}, "unknown profile", "@network-service"},
+		{[]string{"-p", "X-Hardrun-DropIn=@network-servic", "x"}, "unknown profile", "@network-service"},
+		{[]string{"-p", "X-Hardrun-Unit=no-such-unit"}, "no-such-unit.service: ", ""},
+		{[]string{"-p", "X-Hardrun-Strict", "x"}, "is no Name=value", ""},
 	} {
 		in, err := parse(tt.line, nil)
 		if err == nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -250,13 +251,9 @@ func (sp *servicePlan) addCommand(in *invocation, who string, list, index int, g
 	}
 	sp.command = append(sp.command, commandPlan{list, it.From, strings.Join(append([]string{it.V.Path}, it.V.Args[min(1, len(it.V.Args)):]...), " "), plan})
 	for _, r := range plan.Refused {
-		known := false
-		for i := range sp.refused {
-			known = known || sp.refused[i] == r
-		}
 		// A program that is missing is found when the command is run, as a "-" before it
 		// may let that pass.
-		if !known && !(r.Exit == launcher.ExitExec && list != policy.ExecStart) {
+		if !slices.Contains(sp.refused, r) && !(r.Exit == launcher.ExitExec && list != policy.ExecStart) {
 			sp.refused = append(sp.refused, r)
 		}
 	}
@@ -344,11 +341,7 @@ func (sp *servicePlan) waived() []launcher.Refusal {
 	var all []launcher.Refusal
 	for i := range sp.command {
 		for _, r := range sp.command[i].plan.Waived {
-			known := false
-			for j := range all {
-				known = known || all[j] == r
-			}
-			if !known {
+			if !slices.Contains(all, r) {
 				all = append(all, r)
 			}
 		}
@@ -360,15 +353,11 @@ func (sp *servicePlan) notes() []launcher.Note {
 	var manager, all []launcher.Note // the former are as many as there are lines, and the same for all
 	for i := range sp.command {
 		for _, n := range sp.command[i].plan.Notes {
-			known := n.ID == "manager" && i > 0
-			for j := 0; j < len(all) && !known; j++ {
-				known = all[j] == n
-			}
 			switch {
-			case known:
-			case n.ID == "manager":
+			case n.ID == "cgroup-stays" && sp.stays: // the parent removes it
+			case n.ID == "manager" && i == 0:
 				manager = append(manager, n)
-			default:
+			case n.ID != "manager" && !slices.Contains(all, n):
 				all = append(all, n)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/hardrun/hardrun/caps"
@@ -164,10 +165,11 @@ func directoryList(p *policy.Policy, dynamic bool) (list []dirs.Directory, from 
 		}
 		for _, d := range p.Directories[kind].Items {
 			k := policy.DirectoryKind(kind)
-			private := dynamic && (k == policy.StateDirectory || k == policy.CacheDirectory || k == policy.LogsDirectory)
+			// What outlives the service must not be reached by who has the uid next.
+			stays := k == policy.StateDirectory || k == policy.CacheDirectory || k == policy.LogsDirectory || k == policy.RuntimeDirectory && preserved(p)
 			list = append(list, dirs.Directory{
 				Directive: directoryNames[kind], Base: directoryBases[kind], Name: d.V.Name, Links: d.V.Links, ReadOnly: d.V.ReadOnly,
-				Mode: mode, UID: -1, GID: -1, Private: private, Keep: k == policy.ConfigurationDirectory,
+				Mode: mode, UID: -1, GID: -1, Private: dynamic && stays, Keep: k == policy.ConfigurationDirectory,
 			})
 			from = d.From
 		}
@@ -177,9 +179,14 @@ func directoryList(p *policy.Policy, dynamic bool) (list []dirs.Directory, from 
 
 var directoryNames = [policy.DirectoryKinds]string{"RuntimeDirectory", "StateDirectory", "CacheDirectory", "LogsDirectory", "ConfigurationDirectory"}
 
+// preserved tells whether RuntimeDirectory= outlives the service.
+func preserved(p *policy.Policy) bool {
+	return p.RuntimeDirectoryPreserve.Set && p.RuntimeDirectoryPreserve.V != "no"
+}
+
 // removed are the directories that go when the service has ended.
 func removed(p *policy.Policy, list []dirs.Directory) []dirs.Directory {
-	if p.RuntimeDirectoryPreserve.Set && p.RuntimeDirectoryPreserve.V != "no" {
+	if preserved(p) {
 		return nil
 	}
 	var gone []dirs.Directory
@@ -322,11 +329,12 @@ func loginEnvironment(p *policy.Policy) []string {
 }
 
 // keeps are the capabilities that the end of a service takes: to send signals, to remove what
-// lies in directories of the daemon's, and IPC objects of its user.
+// lies in directories of the daemon's, a control group, whose root nobody may write to, and IPC
+// objects of its user.
 func keeps(in *invocation) caps.Set {
 	const dacOverride, fowner, kill, sysAdmin = 1 << 1, 1 << 3, 1 << 5, 1 << 21 // linux/capability.h
 	keep := caps.Set(kill)
-	removes := in.policy.Service.PIDFile.Set || in.policy.Delegate.Set
+	removes := in.policy.Service.PIDFile.Set || launcher.WantsGroup(&in.policy)
 	for _, r := range in.parentReasons() {
 		removes = removes || r.CleansOnly
 		if r.Name == "RemoveIPC" {

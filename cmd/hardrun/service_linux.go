@@ -56,6 +56,9 @@ func serve(in *invocation, t *launcher.Thread) int {
 	if len(refused) > 0 {
 		return refusals(refused)
 	}
+	if status := s.readyFD(); status != 0 {
+		return status
+	}
 	if held, status := s.conditions(); !held {
 		return status
 	}
@@ -67,7 +70,8 @@ func serve(in *invocation, t *launcher.Thread) int {
 		status = s.check(parent)
 	}
 	if status != 0 {
-		return max(status, s.end(s.undo))
+		s.end(s.undo) // what cannot be undone is said
+		return status
 	}
 	if parent {
 		return s.supervise()
@@ -113,6 +117,26 @@ func (s *service) conditions() (held bool, status int) {
 	}
 	say(s.name + ": " + failed.String() + " does not hold, nothing is started")
 	return false, s.p.SkipStatus.V
+}
+
+// readyFD keeps the descriptor of --ready-fd from the commands. It must have been passed: what
+// this process has opened itself is closed by execve(2). It is 0, or the status of a refusal.
+func (s *service) readyFD() int {
+	o := s.p.ReadyFD
+	if !o.Set {
+		return 0
+	}
+	flags, err := unix.FcntlInt(uintptr(o.V), unix.F_GETFD, 0)
+	if err == nil && flags&unix.FD_CLOEXEC == 0 {
+		_, err = unix.FcntlInt(uintptr(o.V), unix.F_SETFD, unix.FD_CLOEXEC)
+		err = os.NewSyscallError("fcntl(F_SETFD)", err)
+	} else {
+		err = errors.New("descriptor " + strconv.Itoa(o.V) + " was not passed")
+	}
+	if err != nil {
+		return s.refuse("X-Hardrun-ReadyFD", o.From, launcher.ExitFDs, err)
+	}
+	return 0
 }
 
 // refuse says why something cannot be had, and is its status.
@@ -295,7 +319,7 @@ func (s *service) check(parent bool) int {
 	}
 	p := commandPolicy(s.p, policy.ExecStart, 0, parent)
 	given := s.given
-	if err := s.makeWay(&given); err != nil {
+	if err := s.makeWay(&given, &s.p.ReadyFD.V); err != nil {
 		say(err.Error())
 		return launcher.ExitFDs
 	}
@@ -480,10 +504,6 @@ func (s *service) supervise() int {
 	spec.Between = s.p.Init.V || s.p.PrivatePIDs.V
 	if s.p.ReadyFD.Set {
 		spec.ReadyFD = s.p.ReadyFD.V
-		if _, err := unix.FcntlInt(uintptr(spec.ReadyFD), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
-			say("--ready-fd: " + os.NewSyscallError("fcntl(F_SETFD)", err).Error())
-			return max(launcher.ExitFDs, s.end(s.clean))
-		}
 	}
 	if err := s.notify(spec); err != nil {
 		say("NOTIFY_SOCKET: " + launcher.Reason(err))

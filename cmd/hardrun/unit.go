@@ -25,7 +25,7 @@ func (in *invocation) load(given []option) error {
 				return &usageError{"--unit: a name or a file is wanted", ""}
 			}
 		case "UnitPath":
-			finder.Path = strings.Split(o.value, ":")
+			finder.Path = append(finder.Path, strings.Split(o.value, ":")...)
 		case "Unknown":
 			in.warns = o.value == "warn"
 		case "DropIn":

@@ -64,8 +64,10 @@ type loop struct {
 	looked     uint64 // when PIDFile= was last looked for
 	struck     uint64 // when everything was last killed
 	pause      uint64 // how long until it is killed again
-	complained bool   // about a signal that could not be sent
-	settled    bool   // what only a start needs was given up, or is kept for good
+	told       string // the last STATUS= that was told, and when
+	toldAt     uint64
+	complained bool // about a signal that could not be sent
+	settled    bool // what only a start needs was given up, or is kept for good
 	buf        [4096]byte
 }
 
@@ -300,6 +302,19 @@ func (l *loop) heed(sent, typed uint64) {
 	}
 }
 
+// statusPause is between two STATUS= of a daemon that are told: it must not fill the log.
+const statusPause = 1e6
+
+// tellStatus tells what the daemon says of itself, if that is new.
+func (l *loop) tellStatus(text string) {
+	now := l.now()
+	if text == l.told || l.told != "" && now < l.toldAt+statusPause {
+		return
+	}
+	l.told, l.toldAt = text, now
+	l.say("status: " + text)
+}
+
 // sameGroup tells whether a process is in the process group of this one.
 func (l *loop) sameGroup(pid int) bool {
 	theirs, err := unix.Getpgid(pid)
@@ -334,7 +349,7 @@ func (l *loop) hear() (err error) {
 		}
 		if n, ok := parseNotice(text); ok && pid != 0 && l.maySpeak(pid) {
 			if n.status != "" {
-				l.say("status: " + n.status)
+				l.tellStatus(n.status)
 			}
 			if n.errno != "" {
 				l.say("the daemon says that it has failed with error " + n.errno)

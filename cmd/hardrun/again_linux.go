@@ -38,6 +38,13 @@ func startAgain(t *launcher.Thread, plan *launcher.Plan) int {
 	if err := plan.ApplyBefore(t); err != nil {
 		return failed(err)
 	}
+	if toldAgain == 0 && toldErrand != nil {
+		fd, err := handOverCommand(toldErrand.tell())
+		if err != nil {
+			return notAgain(err, launcher.ExitExec)
+		}
+		toldAgain = fd
+	}
 	return start(t, plan.Start, toldAgain)
 }
 
@@ -45,9 +52,10 @@ func startAgain(t *launcher.Thread, plan *launcher.Plan) int {
 // runs, 0 where it is none; toldKeep are the descriptors that were given to the command, and
 // toldLock is the one which is held until the command is executed, below 3 where none is.
 var (
-	toldAgain int
-	toldKeep  []int
-	toldLock  int
+	toldAgain  int
+	toldErrand *errand // what is to be in it, where it is made only for that
+	toldKeep   []int
+	toldLock   int
 )
 
 // start is startAgain behind what belongs to this start.

@@ -382,8 +382,8 @@ func (s *service) command() int {
 	return confine(s.t, &p, commandArgs(&items[o.index].V, &o.given), &o.given, nil)
 }
 
-// hand makes this process the one that does the errand, which lies in the memfd: should it
-// start again, it finds it and what it was given.
+// hand makes this process the one that does the errand, which lies in the memfd, or in none
+// yet (0): should it start again, it finds it and what it was given.
 func (s *service) hand(o *errand, memfd int) error {
 	if err := s.makeWay(&o.given, &o.exec, &o.lock, &memfd); err != nil {
 		return err
@@ -424,25 +424,22 @@ func (s *service) main() int {
 	if len(list) == 0 {
 		return s.end(s.clean)
 	}
+	undo := func() int { return s.end(s.undo) }
 	o := s.errand(policy.ExecStart, 0, outerNotify(s.p, s.t.Snapshot.Environ))
 	if s.given.Who != nil { // a claim ends at execve(2)
 		lock, err := dirs.Root{}.Lock()
 		if err != nil {
-			return s.refuse("DynamicUser", s.p.DynamicUser.From, launcher.ExitUser, err)
+			return undone(s.refuse("DynamicUser", s.p.DynamicUser.From, launcher.ExitUser, err), undo)
 		}
 		o.lock = lock.FD()
 	}
-	fd, err := handOverCommand(o.tell())
-	if err != nil {
+	if err := s.hand(o, 0); err != nil {
 		say(err.Error())
-		return launcher.ExitExec
+		return undone(launcher.ExitFDs, undo)
 	}
-	if err := s.hand(o, fd); err != nil {
-		say(err.Error())
-		return launcher.ExitFDs
-	}
+	toldErrand = o
 	p := s.p.ForCommand(policy.ExecStart, 0)
-	return confine(s.t, &p, commandArgs(&list[0].V, &o.given), &o.given, func() int { return s.end(s.undo) })
+	return confine(s.t, &p, commandArgs(&list[0].V, &o.given), &o.given, undo)
 }
 
 // before runs the commands that come before the main one. on tells whether that is to start.

@@ -17,7 +17,7 @@ func (f *optionField) set(p *Policy, value string, from Origin) error {
 }
 
 func parseDo(s string) (string, error)   { return oneOf(s, "reload", "stop") }
-func parsePID(s string) (int, error)     { return ParseInt(s, 3, math.MaxInt32) }
+func parsePID(s string) (int, error)     { return ParseInt(s, 1, math.MaxInt32) }
 func parseReadyFD(s string) (int, error) { return ParseInt(s, 3, math.MaxInt32) }
 func parseStatus(s string) (int, error)  { return ParseInt(s, 0, 255) }
 func parseUnitName(s string) (string, error) {

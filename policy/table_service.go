@@ -8,7 +8,7 @@ var serviceTable = [...]Directive{
 		Name: "Type", Section: "Service", Man: manService,
 		Option: "type", Arg: "simple|exec|forking|oneshot|dbus|notify|notify-reload|idle", Default: "simple",
 		Doc:    "Say how it is known that the daemon has started.",
-		Notes:  "With dbus and idle it is as with simple: nobody waits for a name on the bus, nor for other jobs. What a unit says without a type is systemd's: dbus with BusName=, exec with credentials, oneshot without ExecStart=.",
+		Notes:  "With dbus and idle it is as with simple: nobody waits for a name on the bus, nor for other jobs. With notify a daemon has NOTIFY_SOCKET where a parent stays, or where who has started hardrun gave it one; --parent=always sees to it. What a unit says without a type is systemd's: dbus with BusName=, exec with credentials, oneshot without ExecStart=.",
 		Parent: "a daemon that forks leaves its starter, and the main process has to be found",
 		Value:  &Value{Words: []string{"simple", "exec", "forking", "oneshot", "dbus", "notify", "notify-reload", "idle"}, field: &scalar[string]{func(p *Policy) *Opt[string] { return &p.Service.Type }, parseType, itself}},
 	},

@@ -23,8 +23,8 @@ import (
 
 const (
 	badTime   = 5 * time.Second // of a CPU
-	badMemory = 400 << 10 // KiB of data: a unit of 64 MiB is read whole
-	badLines  = 25        // of messages: 20 problems, and what is said of the rest
+	badMemory = 400 << 10       // KiB of data: a unit of 64 MiB is read whole
+	badLines  = 25              // of messages: 20 problems, and what is said of the rest
 )
 
 // badHead does something that would be seen: directories, a command before, and one.

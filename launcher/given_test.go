@@ -288,6 +288,11 @@ func TestGivenSockets(t *testing.T) {
 	}
 	pl = Compile(aPolicy(t, "StandardInput=socket"), withGiven(Given{Sockets: []GivenSocket{{FD: 9}}}))
 	noRefusals(t, pl)
+	for _, v := range pl.Environ() {
+		if strings.HasPrefix(v, "LISTEN_") {
+			t.Errorf("StandardInput=socket: %s", v)
+		}
+	}
 	pl = Compile(aPolicy(t, "StandardInput=socket"), env)
 	if len(pl.Refused) != 1 || !strings.Contains(pl.Refused[0].Text, "there are 3") {
 		t.Errorf("%q", refusalLines(pl))

@@ -114,6 +114,11 @@ int main(int argc, char **argv)
 			if (!f || fprintf(f, "%d\n", getpid()) < 0 || fclose(f))
 				say("self", -1);
 			i++;
+		} else if (!strcmp(w, "hear")) { // a signal
+			int signal = atoi(x), came = 0;
+			sigset_t set;
+			sigemptyset(&set), sigaddset(&set, signal), sigprocmask(SIG_BLOCK, &set, 0);
+			say("up", 0), sigwait(&set, &came), say("heard", came == signal ? 0 : -1), i++;
 		} else if (!strcmp(w, "stop")) {
 			kill(getpid(), SIGSTOP);
 		} else if (!strcmp(w, "stay")) {

@@ -280,7 +280,11 @@ func (s *service) stop(fd int, environ []string) int {
 		}
 	}
 	if err == nil && !gone {
-		err = errors.New("the main process has not ended, and SendSIGKILL= or KillMode= leaves it")
+		why := "SendSIGKILL=no"
+		if spec.KillMode == "none" {
+			why = "KillMode=none"
+		}
+		err = errors.New("the main process has not ended, and " + why)
 	}
 	if err != nil {
 		say("--do=stop: " + err.Error())

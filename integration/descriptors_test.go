@@ -44,7 +44,7 @@ func TestDescriptors(t *testing.T) {
 		{"without LISTEN_PID", "env=LISTEN_FDS=5", nil, []int{0, 1, 2}, false},
 		{"none passed", "listen env=LISTEN_FDS=0", nil, []int{0, 1, 2}, false},
 	} {
-		for _, more := range [][]string{nil, {"--user=nobody", "--caps=none"}, {"--init"}, {"--init", "--user=nobody"}} {
+		for _, more := range [][]string{nil, {"--user=nobody", "--caps=none"}, {"--init"}, {"--init", "--user=nobody"}, {"--exec-stop-post=/bin/true"}, {"--exec-start-pre=/bin/true", "--user=nobody"}} {
 			t.Run(x.name+" "+strings.Join(more, " "), func(t *testing.T) {
 				argv := append(append(append([]string{hardrun}, x.words...), more...), "--", probe)
 				s := runs(t, with(prepare+" "+x.prepare, argv...)...).state(t)

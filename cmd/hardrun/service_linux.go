@@ -64,7 +64,9 @@ func serve(in *invocation, t *launcher.Thread) int {
 	}
 	status := s.prepare()
 	if status == 0 && parent {
-		status = s.groupOf()
+		if status = s.inherited(); status == 0 {
+			status = s.groupOf()
+		}
 	}
 	if status == 0 {
 		status = s.check(parent)

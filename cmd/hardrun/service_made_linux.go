@@ -5,11 +5,15 @@ package main
 import (
 	"errors"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/hardrun/hardrun/caps"
 	"github.com/hardrun/hardrun/dirs"
 	"github.com/hardrun/hardrun/launcher"
 	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/process"
 	"golang.org/x/sys/unix"
 )
 
@@ -189,6 +193,41 @@ var (
 	_ = [1]struct{}{}[int(policy.ListenFIFO)-int(dirs.ListenFIFO)]
 	_ = [1]struct{}{}[int(policy.ListenMessageQueue)-int(dirs.ListenMessageQueue)]
 )
+
+// inherited takes over what was passed to this process (sd_listen_fds(3)) for the daemon, who
+// has another number where a parent stays. It comes behind the service's own.
+func (s *service) inherited() int {
+	environ := s.t.Snapshot.Environ
+	if pid, _ := lookupEnv(environ, "LISTEN_PID"); pid != strconv.Itoa(unix.Getpid()) {
+		return 0
+	}
+	count, _ := lookupEnv(environ, "LISTEN_FDS")
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 0 || n > 4096 {
+		say("LISTEN_FDS=" + strconv.Quote(count) + " is no count of descriptors")
+		return launcher.ExitFDs
+	}
+	text, _ := lookupEnv(environ, "LISTEN_FDNAMES")
+	names := strings.Split(text, ":")
+	for i := range n {
+		fd := process.FirstPassed + i
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		if err == nil {
+			_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC)
+		}
+		if err != nil {
+			say("LISTEN_FDS=" + count + ": descriptor " + strconv.Itoa(fd) + ": " + err.Error())
+			return launcher.ExitFDs
+		}
+		name := "unknown" // sd_listen_fds_with_names(3)
+		if i < len(names) && names[i] != "" {
+			name = names[i]
+		}
+		s.given.Sockets = append(s.given.Sockets, launcher.GivenSocket{FD: fd, Name: name, NonBlocking: flags&unix.O_NONBLOCK != 0 || s.p.Service.NonBlocking.V})
+	}
+	s.t.Snapshot.Environ = slices.DeleteFunc(slices.Clone(environ), func(v string) bool { return strings.HasPrefix(v, "LISTEN_") })
+	return 0
+}
 
 // stores are where credentials without a path are looked for.
 func (s *service) stores() []string {

@@ -110,6 +110,8 @@ func site(t *testing.T) *Site {
 	probe := filepath.Join(dir, "probe")
 	run(t, cc, "-static", "-O2", "-o", probe, "probe.c")
 	run(t, "cp", probe, filepath.Join(dir, "cage", "probe"))
+	run(t, "cp", probe, filepath.Join(dir, "before"))
+	run(t, "cp", probe, filepath.Join(dir, "after"))
 	run(t, "chmod", "0755", probe, filepath.Join(dir, "cage", "probe"))
 	launcher := *binary
 	if launcher == "" {
@@ -156,6 +158,10 @@ func baseline(t *testing.T, w *crew, s *Site, p *Plan) (want string, points []Po
 		}
 		want = r.Output
 		own, err := before(r.Calls, s.probe(p))
+		var command []*Call
+		if err == nil && p.Parent {
+			own, command, err = lives(r.Calls, s.probe(p))
+		}
 		if err != nil {
 			t.Fatalf("%s: %v; said %q", p.Name, err, r.Outcome.Lines)
 		}
@@ -165,7 +171,10 @@ func baseline(t *testing.T, w *crew, s *Site, p *Plan) (want string, points []Po
 			}
 		}
 		names[i] = steady(own)
-		if list := Points(p.Name, own); len(list) > len(points) {
+		if p.Parent { // what it waits for comes when it comes
+			names[i] = steady(command)
+		}
+		if list := append(Points(p.Name, own), EachPoints(p.Name, command)...); len(list) > len(points) {
 			points = list
 		}
 	}

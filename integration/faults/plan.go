@@ -22,9 +22,13 @@ type Plan struct {
 	Cage    bool // the probe stands in the new root
 	Append  bool // what the probe prints is in OUT
 	Acts    bool // the probe tries what a control group forbids
+	// Unit is the text of a unit, whose commands are the probe: PROBE, and copies of it that
+	// run before, BEFORE, and after it, AFTER. Each prints all, and what it prints must be right.
+	Unit   string
+	Parent bool // a parent stays: what is disturbed are its calls to the end, and those of the commands
 }
 
-// Plans are the six of the matrix.
+// Plans are the eight of the matrix.
 var Plans = []Plan{
 	{
 		Name:    "identity",
@@ -80,7 +84,33 @@ var Plans = []Plan{
 		},
 		Acts: true,
 	},
+	{
+		Name: "service",
+		Unit: serviceUnit + `RuntimeDirectoryPreserve=yes
+ExecStartPre=BEFORE one ""
+ExecStart=PROBE one ""
+`,
+	},
+	{
+		Name: "parent",
+		Unit: serviceUnit + `ExecStart=PROBE one ""
+ExecStopPost=AFTER one ""
+`,
+		Parent: true,
+	},
 }
+
+// serviceUnit has what is made for a service. Two of its variables are others at each start.
+const serviceUnit = `[Service]
+User=nobody
+RuntimeDirectory=faults
+StateDirectory=faults
+ProtectSystem=strict
+PrivateTmp=yes
+BindReadOnlyPaths=PROBE BEFORE AFTER
+SetCredential=key:the credential
+UnsetEnvironment=INVOCATION_ID SYSTEMD_EXEC_PID
+`
 
 // Errors are what a failing call answers.
 var Errors = []string{"EPERM", "EINVAL", "ENOSYS", "EAGAIN"}
@@ -95,6 +125,7 @@ const (
 	Once   Mode = "once"   // call number N of the main thread, no other
 	Always Mode = "always" // all calls of that name, in all threads, up to the execve of the daemon
 	Since  Mode = "since"  // call number N and all after it: a setter that lies together with its getter
+	Each   Mode = "each"   // call number N of every process, up to the execve of a command: of a plan with a parent
 )
 
 // Point is one start with one fault.

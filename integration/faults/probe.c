@@ -275,6 +275,19 @@ int main(int argc, char **argv)
 	got = syscall(SYS_keyctl, 6L /* KEYCTL_DESCRIBE */, -3L /* KEY_SPEC_SESSION_KEYRING */, ring, sizeof ring - 1, 0L);
 	printf("keyring: %s\n", got < 0 ? strerror(errno) : ring);
 
+	// What was made for a service.
+	const char *directory = getenv("CREDENTIALS_DIRECTORY"), *made[] = {"CREDENTIALS_DIRECTORY", "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "TMPDIR"};
+	for (unsigned i = 0; i < sizeof made / sizeof *made; i++) {
+		struct stat st;
+		if (getenv(made[i]))
+			printf("%s: %o %u:%u\n", made[i], stat(getenv(made[i]), &st) ? 0 : st.st_mode, st.st_uid, st.st_gid);
+	}
+	if (directory) {
+		char path[4096];
+		snprintf(path, sizeof path, "%s/key", directory);
+		file("credential", path);
+	}
+
 	attempts();
 	for (int fd = 0; fd < 4096; fd++) {
 		int flags = fcntl(fd, F_GETFL);

@@ -132,6 +132,10 @@ by hardrun's own word. NOTREACHED is a fault that hit nothing before the daemon 
 `)
 	fmt.Fprintf(&b, "Linux %s. Plans:\n\n", kernel)
 	for _, p := range Plans {
+		if p.Unit != "" {
+			fmt.Fprintf(&b, "- %s: `hardrun --unit=%s.service`, of which the lines are `%s`\n", p.Name, p.Name, strings.ReplaceAll(strings.TrimSpace(p.Unit), "\n", "`, `"))
+			continue
+		}
 		fmt.Fprintf(&b, "- %s: `hardrun %s -- probe`\n", p.Name, strings.Join(quoted(p.Options), " "))
 	}
 	b.WriteString("\n" + Table(list))

@@ -41,9 +41,11 @@ func (s *Site) probe(p *Plan) string {
 // command is hardrun with a plan's options.
 func (s *Site) command(p *Plan) []string {
 	argv := slices.Clone(s.Launcher)
-	fill := strings.NewReplacer("CAGE", s.path("cage"), "OUT", s.path("out"), "DIR", s.path("work"), "FILTER", s.path("filter"))
 	for _, o := range p.Options {
-		argv = append(argv, fill.Replace(o))
+		argv = append(argv, s.fill(o))
+	}
+	if p.Unit != "" {
+		return append(argv, "--unit="+s.unit(p))
 	}
 	argv = append(argv, "--", s.probe(p), "one", "")
 	if p.Acts {
@@ -51,6 +53,15 @@ func (s *Site) command(p *Plan) []string {
 	}
 	return argv
 }
+
+// fill puts the paths of a site into a text of a plan.
+func (s *Site) fill(text string) string {
+	return strings.NewReplacer("CAGE", s.path("cage"), "OUT", s.path("out"), "DIR", s.path("work"), "FILTER", s.path("filter"),
+		"PROBE", s.path("probe"), "BEFORE", s.path("before"), "AFTER", s.path("after")).Replace(text)
+}
+
+// unit is the file of a plan's unit.
+func (s *Site) unit(p *Plan) string { return s.path(p.Name + ".service") }
 
 // job is what a worker is told.
 type job struct {
@@ -118,8 +129,33 @@ func settle() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {
 		return os.NewSyscallError("mount(MS_SHARED)", err)
 	}
+	// What a service makes is not the machine's.
+	for _, path := range places {
+		if err := unix.Mount("faults", path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755"); err != nil {
+			return fmt.Errorf("mount(tmpfs) %s: %w", path, err)
+		}
+	}
 	if _, err := unix.KeyctlJoinSessionKeyring("of-the-caller"); err != nil {
 		return os.NewSyscallError("keyctl(KEYCTL_JOIN_SESSION_KEYRING)", err)
+	}
+	return nil
+}
+
+// places are where a service makes its directories.
+var places = []string{"/run", "/var/lib"}
+
+// sweep removes what was made there.
+func sweep() error {
+	for _, path := range places {
+		list, err := os.ReadDir(path)
+		if err != nil {
+			return err
+		}
+		for _, e := range list {
+			if err := os.RemoveAll(filepath.Join(path, e.Name())); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -139,6 +175,11 @@ func (j *job) run() (r report, err error) {
 	s := &j.Site
 	probe := s.probe(&j.Plan)
 	target := s.command(&j.Plan)
+	if j.Plan.Unit != "" {
+		if err := os.WriteFile(s.unit(&j.Plan), []byte(s.fill(j.Plan.Unit)), 0o644); err != nil {
+			return r, err
+		}
+	}
 	log := s.path("log")
 	trace := []string{"strace", "-q", "-q", "-o", log, "-s", "512", "-e", "signal=none"}
 	if p := j.Point; p == nil {
@@ -146,8 +187,11 @@ func (j *job) run() (r report, err error) {
 	} else {
 		// Without -f only the main thread is traced: the fault hits one call and
 		// not the N-th one of each thread.
-		if p.Mode == Always {
+		if p.Mode == Always || p.Mode == Each {
 			trace = append(trace, "-f")
+		}
+		if j.Plan.Parent { // a command is let go
+			trace = append(trace, "-b", "execve")
 		}
 		trace = append(trace, "-e", "trace="+p.Call+",execve", "-e", p.inject())
 		r.Outcome.Point = *p
@@ -239,8 +283,8 @@ func (j *job) run() (r report, err error) {
 	if j.Point == nil {
 		r.Calls = calls
 	}
-	r.Outcome.judge(calls, probe, r.Output, j.Want, string(text), timeout)
-	return r, nil
+	r.Outcome.judge(&j.Plan, calls, probe, r.Output, j.Want, string(text), timeout)
+	return r, sweep()
 }
 
 // residue finds the mounts and the processes that a start left behind, and ends

@@ -103,6 +103,24 @@ func started(calls []*Call, probe string) int {
 	return -1
 }
 
+// lives are the calls of the main thread of a parent, to its end, and those of the thread of
+// the command that becomes the probe.
+func lives(calls []*Call, probe string) (parent, command []*Call, err error) {
+	end := started(calls, probe)
+	if end < 0 {
+		return nil, nil, fmt.Errorf("the probe was not started, after %d calls", len(calls))
+	}
+	for i, c := range calls {
+		switch {
+		case c.Thread == calls[0].Thread:
+			parent = append(parent, c)
+		case c.Thread == calls[end].Thread && i <= end:
+			command = append(command, c)
+		}
+	}
+	return parent, command, nil
+}
+
 // before are the calls of the main thread up to the execve of the probe.
 func before(calls []*Call, probe string) ([]*Call, error) {
 	end := started(calls, probe)
@@ -116,6 +134,17 @@ func before(calls []*Call, probe string) ([]*Call, error) {
 		}
 	}
 	return own, nil
+}
+
+// EachPoints are the faults of a plan with a parent that hit the calls of its commands.
+func EachPoints(plan string, command []*Call) (list []Point) {
+	for _, p := range Points(plan, append([]*Call{{Name: "execve"}}, command...)) {
+		if p.Mode == Once && p.Call != "execve" { // strace lets go there; what all are hit by is among the parent's
+			p.Mode, p.Last = Each, p.N
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // Points are all faults of a plan, from the calls of a start without one.

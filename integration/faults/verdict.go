@@ -50,8 +50,11 @@ type Outcome struct {
 
 // judge finds the class. out and want are what the probe printed, with and
 // without the fault; errs is what came on stderr.
-func (o *Outcome) judge(calls []*Call, probe, out, want, errs string, timeout bool) {
+func (o *Outcome) judge(plan *Plan, calls []*Call, probe, out, want, errs string, timeout bool) {
 	start := started(calls, probe)
+	if plan.Parent {
+		start = -1 // all of its life counts
+	}
 	for i, c := range calls {
 		if !c.Injected {
 			continue
@@ -81,6 +84,11 @@ func (o *Outcome) judge(calls []*Call, probe, out, want, errs string, timeout bo
 	switch {
 	case timeout:
 		o.Class = Hang
+	case plan.Unit != "" && !parts(plan, out, want):
+		o.Class = FailOpen
+		o.Diff = diff(want, out)
+	case plan.Parent && o.Hits > 0 && out == want && o.Status == 0 && o.Signal == "":
+		o.Class = Same
 	case start >= 0 && o.Hits == 0:
 		o.Class = NotReached
 	case start >= 0 && out == want && o.Status == 0 && o.Signal == "":
@@ -90,7 +98,7 @@ func (o *Outcome) judge(calls []*Call, probe, out, want, errs string, timeout bo
 		o.Diff = diff(want, out)
 	case o.Hits == 0:
 		o.Class = NotReached
-	case o.Signal != "" || trace:
+	case o.Signal != "" || trace || plan.Unit != "" && o.Status == 255 && said: // of a command that a signal has ended
 		o.Class = Crash
 	case o.Status == 0:
 		o.Class = Zero
@@ -101,6 +109,26 @@ func (o *Outcome) judge(calls []*Call, probe, out, want, errs string, timeout bo
 	default:
 		o.Class = Refused
 	}
+}
+
+// parts tells whether what was printed are whole parts of what should be, one for each command:
+// each in its place, and none before what has to precede it. A command that was refused has none.
+func parts(plan *Plan, out, want string) bool {
+	const end = "end\n"
+	for first := true; want != ""; first = false {
+		i := strings.Index(want, end)
+		if i < 0 {
+			return false
+		}
+		part := want[:i+len(end)]
+		want = want[len(part):]
+		rest, ok := strings.CutPrefix(out, part)
+		if !ok && first && !plan.Parent {
+			return out == "" // what is to run before has not
+		}
+		out = rest
+	}
+	return out == ""
 }
 
 // diff names the lines of which one text has more than the other.

@@ -374,7 +374,7 @@ func TestForgedErrand(t *testing.T) {
 	start := func(b []byte, uid, seals int, environ ...string) result {
 		t.Helper()
 		f := memfd(t, b, uid, seals)
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 		defer cancel()
 		if environ == nil {
@@ -426,7 +426,7 @@ func TestForgedErrand(t *testing.T) {
 	}
 	// The descriptor alone means nothing, and does not get to the daemon.
 	f := memfd(t, own(), os.Geteuid(), allSeals)
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	cmd := program{argv: []string{hardrun, "--", probe}}.command(t.Context())
 	cmd.ExtraFiles = []*os.File{f}
 	out, err := cmd.Output()

@@ -384,7 +384,7 @@ func threads(n int, prepare func() error, work func()) error {
 	}
 	close(done)
 	all.Wait()
-	unix.Close(fd)
+	_ = unix.Close(fd)
 	select {
 	case err := <-failed:
 		return err

@@ -277,7 +277,7 @@ func TestNotifyOuter(t *testing.T) {
 		if fmt.Sprintf("%q", got) != fmt.Sprintf("%q", c.want) {
 			t.Errorf("%q, want %q\n%s", got, c.want, v.out.String())
 		}
-		unix.Close(fd)
+		_ = unix.Close(fd)
 	}
 }
 
@@ -298,13 +298,13 @@ func TestListen(t *testing.T) {
 		}
 		if fd, err := Listen(dir + "/" + name + "/s"); err == nil {
 			t.Errorf("%s: it was made", name)
-			unix.Close(fd)
+			_ = unix.Close(fd)
 		}
 	}
 	for _, path := range []string{"", "s", "/s", dir + "/d/", dir + "/d/" + strings.Repeat("x", 108)} {
 		if fd, err := Listen(path); err == nil {
 			t.Errorf("%q: it was made", path)
-			unix.Close(fd)
+			_ = unix.Close(fd)
 		}
 	}
 	for range 2 { // the second takes the place of the first
@@ -312,7 +312,7 @@ func TestListen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer unix.Close(fd)
+		defer func() { _ = unix.Close(fd) }()
 		st, err := os.Stat(dir + "/new/s")
 		if err != nil || st.Mode() != os.ModeSocket|0o666 {
 			t.Errorf("%v %v", st.Mode(), err)
@@ -323,7 +323,7 @@ func TestListen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	if err := sendOn(name, "READY=1"); err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +333,7 @@ func TestListen(t *testing.T) {
 	}
 	if fd, err := Listen(name); err == nil {
 		t.Error("a name was taken over")
-		unix.Close(fd)
+		_ = unix.Close(fd)
 	}
 }
 

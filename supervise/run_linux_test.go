@@ -781,7 +781,7 @@ func TestOrphans(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer unix.Close(p.dir)
+		defer func() { _ = unix.Close(p.dir) }()
 		list, err := p.all()
 		if err != nil {
 			t.Fatal(err)
@@ -845,7 +845,7 @@ func TestReadyFD(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer r.Close()
+			defer func() { _ = r.Close() }()
 			commands := map[string]string{main: c.main}
 			if c.post != "" {
 				commands[post] = c.post
@@ -853,7 +853,7 @@ func TestReadyFD(t *testing.T) {
 			s := spec(c.kind, commands)
 			s.Spec.ReadyFD = 3
 			v := begin(t, s, w)
-			w.Close()
+			_ = w.Close()
 			buf := make([]byte, 10)
 			n, _ := r.Read(buf)
 			if string(buf[:n]) != c.ready {

@@ -53,12 +53,12 @@ func spawn(t *launcher.Thread, told []byte, keep []int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer unix.Close(exe)
+	defer func() { _ = unix.Close(exe) }() // the child has its own
 	fd, err := handOverCommand(told)
 	if err != nil {
 		return 0, err
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	p := &row.Program{}
 	p.Reserve(64, 8<<10)
 	p.Step(&row.Step{Text: "start a command", Exit: launcher.ExitExec})

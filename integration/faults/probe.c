@@ -276,11 +276,11 @@ int main(int argc, char **argv)
 	printf("keyring: %s\n", got < 0 ? strerror(errno) : ring);
 
 	// What was made for a service.
-	const char *directory = getenv("CREDENTIALS_DIRECTORY"), *made[] = {"CREDENTIALS_DIRECTORY", "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "TMPDIR"};
+	const char *directory = getenv("CREDENTIALS_DIRECTORY"), *made[] = {"CREDENTIALS_DIRECTORY", "RUNTIME_DIRECTORY", "STATE_DIRECTORY"};
 	for (unsigned i = 0; i < sizeof made / sizeof *made; i++) {
-		struct stat st;
-		if (getenv(made[i]))
-			printf("%s: %o %u:%u\n", made[i], stat(getenv(made[i]), &st) ? 0 : st.st_mode, st.st_uid, st.st_gid);
+		struct stat st = {0};
+		if (getenv(made[i]) && !stat(getenv(made[i]), &st))
+			printf("%s: %o %u:%u\n", made[i], st.st_mode, st.st_uid, st.st_gid);
 	}
 	if (directory) {
 		char path[4096];

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hardrun/hardrun/policy"
+	"github.com/hardrun/hardrun/process"
 	"golang.org/x/sys/unix"
 )
 
@@ -58,7 +59,11 @@ func (e *Env) files(p *policy.Policy) {
 }
 
 func readEnvironmentFile(path string) ([]string, error) {
-	text, err := readRegular(path, 4<<20)
+	fd, err := process.OpenTrusted(path, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	text, err := regularOf(fd, path, 4<<20)
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +81,15 @@ func readRegular(path string, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
+	return regularOf(fd, path, limit)
+}
+
+// regularOf reads an open file, and closes it.
+func regularOf(fd int, path string, limit int) (text []byte, err error) {
 	var st unix.Stat_t
 	if err = unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
 		err = errors.New("not a regular file")
 	}
-	var text []byte
 	if err == nil {
 		text, err = readFD(fd, limit)
 	}

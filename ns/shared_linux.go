@@ -96,20 +96,39 @@ func SharedTmp(proc int, data []string, attr Attr) (fd int, err error) {
 	return openedBy(func() (int, error) {
 		fd, err := unshared(proc, NewNS)
 		if err == nil {
-			err = rootInMemory(fd, data, attr)
+			err = rootInMemory(proc, fd, data, attr)
 		}
 		return fd, err
 	})
 }
 
+// unsharedMounts shows that no mount of the thread's is shared with another namespace: what is
+// mounted here would be mounted there, too.
+func unsharedMounts(proc int) error {
+	self, err := unix.Openat(proc, "thread-self", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "openat", Path: "/proc/thread-self", Err: err}
+	}
+	err = eachMount(self, func(m *mountLine) error {
+		if m.shared || m.slave {
+			return errors.New("mount(MS_PRIVATE): read back a mount that is not private")
+		}
+		return nil
+	})
+	return errors.Join(err, closeFD(self))
+}
+
 // rootInMemory makes a new file system in memory the root of the own mount namespace.
-func rootInMemory(own int, data []string, attr Attr) error {
+func rootInMemory(proc, own int, data []string, attr Attr) error {
 	// From a chroot(2) this leads to the root of the namespace.
 	if _, _, e := unix.RawSyscall(unix.SYS_SETNS, uintptr(own), unix.CLONE_NEWNS, 0); e != 0 {
 		return os.NewSyscallError("setns(CLONE_NEWNS)", e)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return os.NewSyscallError("mount(MS_PRIVATE)", err)
+	}
+	if err := unsharedMounts(proc); err != nil {
+		return err
 	}
 	tree, err := newFS("tmpfs", data, attr)
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"github.com/hardrun/hardrun/row"
 	"golang.org/x/sys/unix"
 )
 
@@ -35,7 +36,7 @@ func (s *OpenStream) Prepare(int) error {
 		s.opened = s.Dup
 		return nil
 	default:
-		fd, err = openStream(s.Path, s.Flags, s.Mode)
+		fd, err = OpenTrusted(s.Path, s.Flags, s.Mode)
 		if err == nil && s.Null {
 			err = isNull(fd)
 		}
@@ -48,39 +49,6 @@ func (s *OpenStream) Prepare(int) error {
 	}
 	s.opened, err = raise(fd)
 	return err
-}
-
-// openStream opens a file by a path without magic links: what is behind
-// /proc/self/fd/7 is nobody's business (CVE-2024-21626). A file is created below
-// a directory that others can write only if nobody's link stands there.
-func openStream(path string, flags int, mode uint32) (int, error) {
-	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC | unix.O_NOCTTY), Resolve: unix.RESOLVE_NO_MAGICLINKS}
-	if flags&unix.O_CREAT != 0 {
-		how.Mode = uint64(mode)
-		if writableByOthers(path) {
-			how.Flags |= unix.O_NOFOLLOW
-		}
-	}
-	fd, err := unix.Openat2(unix.AT_FDCWD, path, &how)
-	if err == unix.ENOSYS { // Linux before 5.6
-		fd, err = unix.Open(path, int(how.Flags), mode)
-	}
-	if err != nil {
-		return -1, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	return fd, nil
-}
-
-func writableByOthers(path string) bool {
-	dir := path
-	for len(dir) > 1 && dir[len(dir)-1] != '/' {
-		dir = dir[:len(dir)-1]
-	}
-	var st unix.Stat_t
-	if err := unix.Stat(dir, &st); err != nil {
-		return true // the open will say what is wrong
-	}
-	return st.Uid != 0 || st.Mode&0o022 != 0
 }
 
 func isNull(fd int) error {
@@ -133,15 +101,15 @@ func (s *OpenStream) Apply(int) error {
 
 // Verify shows that the descriptor is what was opened, and stays open.
 func (s *OpenStream) Verify() error {
+	if s.Dup >= 0 {
+		if err := unix.Fstat(s.Dup, &s.file); err != nil {
+			return os.NewSyscallError("fstat", err)
+		}
+	}
 	if s.opened == s.FD {
 		return nil
 	}
 	want := s.file
-	if s.Dup >= 0 {
-		if err := unix.Fstat(s.Dup, &want); err != nil {
-			return os.NewSyscallError("fstat", err)
-		}
-	}
 	got := unix.Stat_t{Dev: ^want.Dev}
 	if err := unix.Fstat(s.FD, &got); err != nil {
 		return os.NewSyscallError("fstat", err)
@@ -154,6 +122,12 @@ func (s *OpenStream) Verify() error {
 		return errors.New("read back another file than the one that was opened")
 	}
 	return nil
+}
+
+// Check adds the same to the rows: what came after it could have closed it.
+func (s *OpenStream) Check(p *row.Program) {
+	KeepStandard{FD: s.FD, Dev: uint64(s.file.Dev), Ino: s.file.Ino}.Check(p)
+	p.Call(unix.SYS_FCNTL, 0, row.Int(s.FD), row.Int(unix.F_GETFD))
 }
 
 func ioctl(fd int, request uint, arg uintptr) error {
@@ -176,7 +150,7 @@ const (
 
 // Prepare opens the terminal, and leaves it as the daemon shall find it.
 func (s *Terminal) Prepare(int) error {
-	fd, err := openStream(s.Path, unix.O_RDWR, 0)
+	fd, err := OpenTrusted(s.Path, unix.O_RDWR, 0)
 	if err != nil {
 		return err
 	}

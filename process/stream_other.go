@@ -42,7 +42,7 @@ func (s *OpenStream) Prepare(int) error {
 		s.opened = s.Dup
 		return nil
 	}
-	fd, err := openStream(s.Path, openFlags(s.Flags), s.Mode)
+	fd, err := OpenTrusted(s.Path, openFlags(s.Flags), s.Mode)
 	if err == nil && s.Null {
 		err = isNull(fd, s.Path)
 	}
@@ -53,9 +53,10 @@ func (s *OpenStream) Prepare(int) error {
 	return err
 }
 
-// openStream opens a file. One is created below a directory that others can
-// write only if nobody's link stands there.
-func openStream(path string, flags int, mode uint32) (int, error) {
+// OpenTrusted opens a file. One is created below a directory that others can
+// write only if nobody's link stands there. The descriptor is close-on-exec. Errors are
+// *os.PathError.
+func OpenTrusted(path string, flags int, mode uint32) (int, error) {
 	flags |= unix.O_CLOEXEC | unix.O_NOCTTY
 	if flags&unix.O_CREAT != 0 && writableByOthers(path) {
 		flags |= unix.O_NOFOLLOW

@@ -74,9 +74,9 @@ func (s *service) mainPID() (int, error) {
 	if path == "" {
 		return 0, errors.New("which process is it? --pid=N")
 	}
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	fd, err := process.OpenTrusted(path, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return 0, &os.PathError{Op: "open", Path: path, Err: err}
+		return 0, err
 	}
 	defer func() { _ = unix.Close(fd) }() // it was only read
 	var st unix.Stat_t
@@ -323,19 +323,25 @@ func hasEnded(fd int, µs uint64) (bool, error) {
 	}
 }
 
-// waitFor waits for the end of a child. status is 255 where a signal ended it.
+// waitFor waits for the end of a child. status is 255 where a signal ended it. A child that
+// cannot be waited for is killed.
 func waitFor(pid int) (status int, err error) {
 	for {
 		var ws unix.WaitStatus
-		_, err := unix.Wait4(pid, &ws, 0, nil)
+		ended, err := unix.Wait4(pid, &ws, 0, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if err == nil && ended != pid {
+			err = unix.EIO
+		}
 		switch {
-		case err == unix.EINTR:
 		case err != nil:
+			_ = unix.Kill(pid, unix.SIGKILL) // it may have ended
 			return 0, os.NewSyscallError("wait4", err)
 		case ws.Exited():
 			return ws.ExitStatus(), nil
-		default:
-			return 255, nil
 		}
+		return 255, nil
 	}
 }

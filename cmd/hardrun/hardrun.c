@@ -797,7 +797,11 @@ int hr_spawn(struct hr_row *rows, uint32_t nrows, char *blob, uint32_t *relocs, 
 	if (pid < 0)
 		pid = -errno;
 	r = call4(SYS_rt_sigprocmask, SIG_SETMASK, ptr(&mask), 0, 8);
-	return pid > 0 && r ? (int)r : (int)pid;
+	if (pid > 0 && r) {
+		call2(SYS_kill, pid, SIGKILL);
+		return (int)r;
+	}
+	return (int)pid;
 }
 
 // What a parent of a service has caught and not yet taken. The Go runtime unblocks signals

@@ -158,9 +158,12 @@ func baseline(t *testing.T, w *crew, s *Site, p *Plan) (want string, points []Po
 		}
 		want = r.Output
 		own, err := before(r.Calls, s.probe(p))
-		var command []*Call
-		if err == nil && p.Parent {
-			own, command, err = lives(r.Calls, s.probe(p))
+		main, others := lives(r.Calls, s.path("before"), s.path("probe"), s.path("after"))
+		if p.Unit == "" {
+			others = nil
+		}
+		if p.Parent {
+			own = main
 		}
 		if err != nil {
 			t.Fatalf("%s: %v; said %q", p.Name, err, r.Outcome.Lines)
@@ -172,9 +175,14 @@ func baseline(t *testing.T, w *crew, s *Site, p *Plan) (want string, points []Po
 		}
 		names[i] = steady(own)
 		if p.Parent { // what it waits for comes when it comes
-			names[i] = steady(command)
+			names[i] = nil
+			for _, calls := range others {
+				if started(calls, s.probe(p)) >= 0 {
+					names[i] = steady(calls)
+				}
+			}
 		}
-		if list := append(Points(p.Name, own), EachPoints(p.Name, command)...); len(list) > len(points) {
+		if list := append(Points(p.Name, own), EachPoints(p.Name, others)...); len(list) > len(points) {
 			points = list
 		}
 	}

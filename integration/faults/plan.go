@@ -91,16 +91,10 @@ ExecStartPre=BEFORE one ""
 ExecStart=PROBE one ""
 `,
 	},
-	{
-		Name: "parent",
-		Unit: serviceUnit + `ExecStart=PROBE one ""
-ExecStopPost=AFTER one ""
-`,
-		Parent: true,
-	},
 }
 
-// serviceUnit has what is made for a service. Two of its variables are others at each start.
+// serviceUnit has what is made for a service. Two of its variables are others at each start;
+// limits and the keyring are written out, as systemd's defaults are left out where they cannot be had.
 const serviceUnit = `[Service]
 User=nobody
 RuntimeDirectory=faults
@@ -110,6 +104,8 @@ PrivateTmp=yes
 BindReadOnlyPaths=PROBE BEFORE AFTER
 SetCredential=key:the credential
 UnsetEnvironment=INVOCATION_ID SYSTEMD_EXEC_PID
+KeyringMode=private
+LimitNOFILE=512:1024
 `
 
 // Errors are what a failing call answers.

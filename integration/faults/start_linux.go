@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -190,7 +191,7 @@ func (j *job) run() (r report, err error) {
 		if p.Mode == Always || p.Mode == Each {
 			trace = append(trace, "-f")
 		}
-		if j.Plan.Parent { // a command is let go
+		if j.Plan.Unit != "" && p.Mode != Each { // a command is let go, even where it executes hardrun first
 			trace = append(trace, "-b", "execve")
 		}
 		trace = append(trace, "-e", "trace="+p.Call+",execve", "-e", p.inject())
@@ -264,6 +265,9 @@ func (j *job) run() (r report, err error) {
 	if err != nil {
 		return r, err
 	}
+	if j.Plan.Unit != "" { // where the kernel has no tmpfs that is not swapped, it is a ramfs, which never is
+		printed = regexp.MustCompile(`(?m)^(mount: / /run/credentials .*) - (tmpfs|ramfs) .*$`).ReplaceAll(printed, []byte("$1 - in memory"))
+	}
 	r.Output = string(printed)
 	appended, err := os.ReadFile(stdout)
 	if err != nil {
@@ -283,7 +287,7 @@ func (j *job) run() (r report, err error) {
 	if j.Point == nil {
 		r.Calls = calls
 	}
-	r.Outcome.judge(&j.Plan, calls, probe, r.Output, j.Want, string(text), timeout)
+	r.Outcome.judge(&j.Plan, calls, []string{probe, s.path("before"), s.path("after")}, r.Output, j.Want, string(text), timeout)
 	return r, sweep()
 }
 
@@ -291,20 +295,30 @@ func (j *job) run() (r report, err error) {
 // and removes them.
 func residue(before string) ([]string, error) {
 	var left []string
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == 1 {
-			continue
+	var pids []int
+	for try := 0; ; try++ { // who was killed by the end of its parent takes a moment
+		entries, err := os.ReadDir("/proc")
+		if err != nil {
+			return nil, err
 		}
-		if text, err := os.ReadFile("/proc/" + e.Name() + "/stat"); err == nil && !bytes.Contains(text, []byte(") Z ")) {
-			left = append(left, "process "+string(text))
-			if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-				return nil, os.NewSyscallError("kill", err)
+		left, pids = nil, nil
+		for _, e := range entries {
+			pid, err := strconv.Atoi(e.Name())
+			if err != nil || pid == 1 {
+				continue
 			}
+			if text, err := os.ReadFile("/proc/" + e.Name() + "/stat"); err == nil && !bytes.Contains(text, []byte(") Z ")) {
+				left, pids = append(left, "process "+string(text)), append(pids, pid)
+			}
+		}
+		if len(left) == 0 || try == 100 {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	for _, pid := range pids {
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+			return nil, os.NewSyscallError("kill", err)
 		}
 	}
 	for {

@@ -103,22 +103,29 @@ func started(calls []*Call, probe string) int {
 	return -1
 }
 
-// lives are the calls of the main thread of a parent, to its end, and those of the thread of
-// the command that becomes the probe.
-func lives(calls []*Call, probe string) (parent, command []*Call, err error) {
-	end := started(calls, probe)
-	if end < 0 {
-		return nil, nil, fmt.Errorf("the probe was not started, after %d calls", len(calls))
-	}
-	for i, c := range calls {
-		switch {
-		case c.Thread == calls[0].Thread:
-			parent = append(parent, c)
-		case c.Thread == calls[end].Thread && i <= end:
-			command = append(command, c)
+// lives are the calls of the main thread, to its end, and those of each other thread up to the
+// execve of a command.
+func lives(calls []*Call, commands ...string) (main []*Call, others [][]*Call) {
+	at := map[string]int{}
+	over := map[string]bool{}
+	for _, c := range calls {
+		if c.Thread == calls[0].Thread {
+			main = append(main, c)
+			continue
 		}
+		if over[c.Thread] {
+			continue
+		}
+		i, ok := at[c.Thread]
+		if !ok {
+			i = len(others)
+			at[c.Thread] = i
+			others = append(others, nil)
+		}
+		others[i] = append(others[i], c)
+		over[c.Thread] = slices.ContainsFunc(commands, func(path string) bool { return started([]*Call{c}, path) == 0 })
 	}
-	return parent, command, nil
+	return main, others
 }
 
 // before are the calls of the main thread up to the execve of the probe.
@@ -136,12 +143,21 @@ func before(calls []*Call, probe string) ([]*Call, error) {
 	return own, nil
 }
 
-// EachPoints are the faults of a plan with a parent that hit the calls of its commands.
-func EachPoints(plan string, command []*Call) (list []Point) {
-	for _, p := range Points(plan, append([]*Call{{Name: "execve"}}, command...)) {
-		if p.Mode == Once && p.Call != "execve" { // strace lets go there; what all are hit by is among the parent's
+// EachPoints are the faults of a plan that hit the calls of other threads than the main one, those
+// of commands included.
+func EachPoints(plan string, others [][]*Call) (list []Point) {
+	seen := map[Point]bool{}
+	for _, calls := range others {
+		for _, p := range Points(plan, append([]*Call{{Name: "execve"}}, calls...)) {
+			if p.Mode != Once || p.Call == "execve" { // strace lets go there
+				continue
+			}
 			p.Mode, p.Last = Each, p.N
-			list = append(list, p)
+			q := p
+			if q.Read = false; !seen[q] {
+				seen[q] = true
+				list = append(list, p)
+			}
 		}
 	}
 	return list

@@ -163,7 +163,7 @@ func TestJudge(t *testing.T) {
 		{"no end", []*Call{hit}, "", "", -1, "killed", true, Hang},
 	} {
 		o := Outcome{Status: c.status, Signal: c.signal}
-		o.judge(&Plan{}, c.calls, "/probe", c.out, "a\n", c.errs, c.timeout)
+		o.judge(&Plan{}, c.calls, []string{"/probe"}, c.out, "a\n", c.errs, c.timeout)
 		if o.Class != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, o.Class, c.want)
 		}

@@ -50,16 +50,20 @@ type Outcome struct {
 
 // judge finds the class. out and want are what the probe printed, with and
 // without the fault; errs is what came on stderr.
-func (o *Outcome) judge(plan *Plan, calls []*Call, probe, out, want, errs string, timeout bool) {
-	start := started(calls, probe)
-	if plan.Parent {
-		start = -1 // all of its life counts
+func (o *Outcome) judge(plan *Plan, calls []*Call, commands []string, out, want, errs string, timeout bool) {
+	start := started(calls, commands[0])
+	if plan.Unit != "" {
+		start = -1 // of several commands each has its own
 	}
+	over := map[string]bool{} // threads that are a command by now
 	for i, c := range calls {
+		if plan.Unit != "" && slices.ContainsFunc(commands, func(path string) bool { return started([]*Call{c}, path) == 0 }) {
+			over[c.Thread] = true
+		}
 		if !c.Injected {
 			continue
 		}
-		if start >= 0 && i > start {
+		if start >= 0 && i > start || over[c.Thread] {
 			o.After++
 			continue
 		}
@@ -84,10 +88,12 @@ func (o *Outcome) judge(plan *Plan, calls []*Call, probe, out, want, errs string
 	switch {
 	case timeout:
 		o.Class = Hang
+	case o.Point.Mode == Each && o.After > 0 && !parts(plan, out, want):
+		o.Class = NotReached // a command was hit itself, and cannot tell its state
 	case plan.Unit != "" && !parts(plan, out, want):
 		o.Class = FailOpen
 		o.Diff = diff(want, out)
-	case plan.Parent && o.Hits > 0 && out == want && o.Status == 0 && o.Signal == "":
+	case plan.Unit != "" && o.Hits > 0 && out == want && o.Status == 0 && o.Signal == "":
 		o.Class = Same
 	case start >= 0 && o.Hits == 0:
 		o.Class = NotReached

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The whole fault matrix: every system call of five launches made to fail and to
-# lie. More than 10,000 starts, a quarter of an hour and more; `make test` takes a sample.
+# The whole fault matrix: every system call of eight launches made to fail and to
+# lie. More than 40,000 starts, half an hour and more; `make test` takes a sample.
 #
 #	sh integration/faults.sh [-update] [-log=FILE] [-hardrun=FILE]
 set -eu

@@ -128,7 +128,7 @@ func TestNotify(t *testing.T) {
 		{"descriptors", "notify", "main", map[string]string{main: says("READY=1", "flood", "barrier", "file:up", "forever")}, nil, "up", 0, []string{"ExecStart NOTIFY_SOCKET", "clean"}},
 		{"another main process", "notify", "main", map[string]string{main: says("READY=1", "stays", "wait:300ms", "file:up", "forever"), stopCmd: `test "$MAINPID" != "$(cat up)" && kill $MAINPID`}, nil, "up", 0, nil},
 		{"a stranger's number", "notify", "main", map[string]string{main: says("READY=1", "MAINPID=1", "MAINPID="+strconv.Itoa(os.Getpid()), "MAINPID=4194303", "barrier", "file:up", "forever"), stopCmd: `test "$MAINPID" = "$(cat up)"`}, nil, "up", 0, []string{"ExecStart NOTIFY_SOCKET", "ExecStop MAINPID success", "clean"}},
-		{"reload without a handler", "notify-reload", "all", map[string]string{main: `"$SELF" talk READY=1; ` + forever, post: "true"}, nil, "", 76, []string{"ExecStart NOTIFY_SOCKET", "clean"}},
+		{"reload without a handler", "notify-reload", "all", map[string]string{main: `"$SELF" talk READY=1 barrier; ` + forever, post: "true"}, nil, "", 76, []string{"ExecStart NOTIFY_SOCKET", "clean"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -25,7 +25,7 @@ var (
 	full   = flag.Bool("full", false, "try every point")
 	seed   = flag.Uint64("seed", 0, "which sample to take; 0 for a new one")
 	jobs   = flag.Int("jobs", 1, "how many starts at a time, each with one fault and in namespaces of its own")
-	count  = flag.Int("points", 500, "how many points a sample has")
+	count  = flag.Int("points", 650, "how many points a sample has")
 	binary = flag.String("hardrun", "", "the hardrun to test; built when empty")
 	only   = flag.String("only", "", "try the points that contain this text")
 	update = flag.Bool("update", false, "with -full: write doc/faults.md")

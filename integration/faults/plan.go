@@ -2,7 +2,7 @@
 // time, and looks whether the daemon ever ran with less than was asked for.
 //
 //	go test ./integration/faults                          a sample, its seed printed
-//	sh integration/faults.sh                              every point (-full), a quarter of an hour and more
+//	sh integration/faults.sh                              every point (-full), half an hour and more
 //	go test ./integration/faults -run Matrix -only 'identity setresuid lie once 1' -v
 //
 // A point is a plan, a system call, a fault, and which of the calls of that name

@@ -49,7 +49,8 @@ type Outcome struct {
 }
 
 // judge finds the class. out and want are what the probe printed, with and
-// without the fault; errs is what came on stderr.
+// without the fault; errs is what came on stderr. commands are the paths of what is
+// started, the probe first.
 func (o *Outcome) judge(plan *Plan, calls []*Call, commands []string, out, want, errs string, timeout bool) {
 	start := started(calls, commands[0])
 	if plan.Unit != "" {

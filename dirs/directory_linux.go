@@ -93,7 +93,7 @@ func (r Root) openBase(base string, create bool) (int, error) {
 
 // enter opens a name of a directory, which must be a directory and no link.
 func enter(dir int, name, path string, flags int) (int, error) {
-	fd, err := unix.Openat(dir, name, flags|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := realFD(unix.Openat(dir, name, flags|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0))
 	if err == unix.ENOTDIR || err == unix.ELOOP {
 		var st unix.Stat_t
 		if unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Mode&unix.S_IFMT == unix.S_IFLNK {

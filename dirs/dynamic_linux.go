@@ -94,7 +94,7 @@ func (r Root) Lock() (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := unix.Openat(dir, lockName, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0o600)
+	fd, err := realFD(unix.Openat(dir, lockName, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0o600))
 	if err != nil {
 		err = &os.PathError{Op: "open", Path: path, Err: err}
 	}

@@ -16,13 +16,22 @@ type ident struct{ dev, ino uint64 }
 
 func identOf(st *unix.Stat_t) ident { return ident{uint64(st.Dev), st.Ino} }
 
+// realFD refuses the number of a standard descriptor, which an opening cannot have answered: what
+// is done to it would be done to the daemon's streams.
+func realFD(fd int, err error) (int, error) {
+	if err == nil && fd < 3 {
+		return -1, unix.EIO
+	}
+	return fd, err
+}
+
 // openBelow opens a name of a directory, or "..", on the same mount; a link is not followed.
 // It is EXDEV where something is mounted there.
 func openBelow(dir int, name string, flags int) (int, error) {
 	flags |= unix.O_NOFOLLOW | unix.O_CLOEXEC
 	how := unix.OpenHow{Flags: uint64(flags), Resolve: unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_MAGICLINKS}
 	for range 32 {
-		fd, err := unix.Openat2(dir, name, &how)
+		fd, err := realFD(unix.Openat2(dir, name, &how))
 		switch err {
 		case unix.EAGAIN, unix.EINTR: // somebody renames what is on the way of ".."
 			continue
@@ -36,7 +45,7 @@ func openBelow(dir int, name string, flags int) (int, error) {
 
 // openSameMount is openBelow without openat2(2).
 func openSameMount(dir int, name string, flags int) (int, error) {
-	fd, err := unix.Openat(dir, name, flags, 0)
+	fd, err := realFD(unix.Openat(dir, name, flags, 0))
 	if err != nil {
 		return -1, err
 	}

@@ -30,7 +30,7 @@ func (r Root) Use(key string) (*Use, error) {
 		if err != nil {
 			return nil, err
 		}
-		u.fd, err = unix.Openat(dir, u.name, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0o600)
+		u.fd, err = realFD(unix.Openat(dir, u.name, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0o600))
 		if err != nil {
 			return nil, errors.Join(&os.PathError{Op: "open", Path: u.path, Err: err}, closed(dir))
 		}

@@ -16,7 +16,7 @@ func TestParseStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.pid != 7 || s.fdSize != 64 || s.seen != seenAll {
+	if s.pid != 7 || s.parent != "1" || s.fdSize != 64 || s.seen != seenAll {
 		t.Errorf("got pid %d, %d descriptors, lines %#x", s.pid, s.fdSize, s.seen)
 	}
 	if s.caps != (CapState{Inheritable: 1, Permitted: 0x1fffeffffff, Effective: 0x1fffeffffff, Bounding: 0x400}) {

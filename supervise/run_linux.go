@@ -230,11 +230,14 @@ func (l *loop) reapAll() error {
 // ended is a child that has ended, and is left for wait4(2); 0 for none.
 func ended() (pid int, err error) {
 	for {
-		var info unix.Siginfo
+		const nothing = -1 // written over in any case, with 0 where no child has ended
+		info := unix.Siginfo{Signo: nothing}
 		err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
 		switch {
 		case err == unix.EINTR:
 			continue
+		case err == nil && info.Signo == nothing:
+			return 0, unix.EIO
 		case err != nil || info.Signo == 0:
 			return 0, err
 		}

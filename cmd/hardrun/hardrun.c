@@ -824,9 +824,15 @@ int hr_catch(uint64_t signals, int fd)
 	struct sigaction act = {.sa_sigaction = note_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
 	sigfillset(&act.sa_mask);
 	caught_fd = fd;
-	for (int s = 1; s <= 64; s++)
-		if (signals >> (s - 1) & 1 && sigaction(s, &act, 0))
+	for (int s = 1; s <= 64; s++) {
+		struct kernel_sigaction is = {.handler = 0};
+		if (!(signals >> (s - 1) & 1))
+			continue;
+		if (sigaction(s, &act, 0))
 			return -errno;
+		if (call4(SYS_rt_sigaction, s, 0, ptr(&is), 8) || is.handler != (void *)note_signal)
+			return -EIO; // nobody would hear of it
+	}
 	// The runtime unblocks some of what was blocked at the start. Commands get their own mask.
 	return (int)call4(SYS_rt_sigprocmask, SIG_UNBLOCK, ptr(&signals), 0, 8);
 }

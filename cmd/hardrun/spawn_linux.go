@@ -25,6 +25,9 @@ func commandFD() int { return int(C.hr_snapshot.command_fd) }
 // or sent otherwise.
 func catch(signals uint64) (fd int, taken func() (sent, typed uint64), err error) {
 	fd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err == nil && fd < 3 { // these are taken
+		err = unix.EIO
+	}
 	if err != nil {
 		return -1, nil, os.NewSyscallError("eventfd2", err)
 	}

@@ -66,7 +66,7 @@ func Make(root Root, list []Directory) (*Made, error) {
 // openBase opens the place of the directories, and makes it where it is missing.
 func (r Root) openBase(base string, create bool) (int, error) {
 	path := strings.TrimSuffix(r.Dir, "/") + base
-	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := realFD(unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 	if err == unix.ENOENT && create {
 		for i := 1; i <= len(path); i++ {
 			if i < len(path) && path[i] != '/' {
@@ -83,7 +83,7 @@ func (r Root) openBase(base string, create bool) (int, error) {
 				return -1, &os.PathError{Op: "mkdir", Path: path[:i], Err: e}
 			}
 		}
-		fd, err = unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		fd, err = realFD(unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 	}
 	if err != nil {
 		return -1, &os.PathError{Op: "open", Path: path, Err: err}

@@ -275,7 +275,7 @@ func Running(uid int) bool {
 // unmapped are the ids that nobody can have.
 func scanProcesses() (processes, unmapped *taken, err error) {
 	var t, none taken
-	proc, err := unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	proc, err := realFD(unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 	if err != nil {
 		return nil, nil, named("DynamicUser=: it must be seen which uids are in use", &os.PathError{Op: "open", Path: "/proc", Err: err})
 	}
@@ -320,7 +320,7 @@ func (t *taken) addProcesses(proc int, unmapped *taken) error {
 		if !threads {
 			return nil
 		}
-		task, err := unix.Openat(proc, name+"/task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		task, err := realFD(unix.Openat(proc, name+"/task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 		if err == unix.ENOENT {
 			return nil
 		}
@@ -360,7 +360,7 @@ func (t *taken) addProcess(dir int, file string) (threads bool, err error) {
 
 // readProc reads a file of /proc: "self" is a link there.
 func readProc(proc int, file string) (string, error) {
-	fd, err := unix.Openat(proc, file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := realFD(unix.Openat(proc, file, unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if err != nil {
 		return "", &os.PathError{Op: "open", Path: "/proc/" + file, Err: err}
 	}
@@ -446,7 +446,7 @@ func (r Root) scanFiles(t *taken, own []string) error {
 		path    string
 		columns []int
 	}{{"/etc/passwd", []int{2, 3}}, {"/etc/group", []int{2}}} {
-		fd, err := unix.Open(prefix+db.path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+		fd, err := realFD(unix.Open(prefix+db.path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0))
 		if err == unix.ENOENT {
 			continue
 		}
@@ -471,7 +471,7 @@ func (r Root) scanFiles(t *taken, own []string) error {
 	}
 	for i := range places {
 		p := &places[i]
-		fd, err := unix.Open(prefix+p.path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		fd, err := realFD(unix.Open(prefix+p.path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 		if err == unix.ENOENT || err == unix.ENOTDIR {
 			continue
 		}

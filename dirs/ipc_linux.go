@@ -76,7 +76,7 @@ func RemoveIPC(root Root, uid, gid int) []error {
 
 // groupUsed tells whether a process other than this one has the group, as one of its four gids.
 func groupUsed(gid int) (used bool, err error) {
-	proc, err := unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	proc, err := realFD(unix.Open("/proc", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 	if err != nil {
 		return false, &os.PathError{Op: "open", Path: "/proc", Err: err}
 	}
@@ -126,7 +126,7 @@ func (o objects) removeQueues(root Root) error {
 		return err
 	}
 	// The mount itself is no directory that can be read.
-	dir, openErr := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	dir, openErr := realFD(unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 	err = errors.Join(err, os.NewSyscallError("open the message queues", openErr), closed(fd))
 	if dir < 0 {
 		return err
@@ -154,7 +154,7 @@ func (o objects) haveFile(st *unix.Stat_t) bool {
 
 // removeFiles removes their files and directories in a directory and all below it.
 func (o objects) removeFiles(root Root, path string) error {
-	fd, err := unix.Open(strings.TrimSuffix(root.Dir, "/")+path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := realFD(unix.Open(strings.TrimSuffix(root.Dir, "/")+path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 	if err == unix.ENOENT || err == unix.ENOTDIR {
 		return nil
 	}

@@ -77,7 +77,7 @@ func mountOf(fd int) string {
 
 // readText reads a small file, through no link.
 func readText(dir int, path string) (string, error) {
-	fd, err := unix.Openat(dir, path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	fd, err := realFD(unix.Openat(dir, path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0))
 	if err != nil {
 		return "", &os.PathError{Op: "open", Path: path, Err: err}
 	}

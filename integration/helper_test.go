@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hardrun/hardrun/integration/testdir"
 )
 
 // state is what the probe says of itself.
@@ -292,7 +294,7 @@ func directory(t *testing.T, mode os.FileMode) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
+		if err := testdir.Remove(dir); err != nil {
 			t.Error(err)
 		}
 	})

@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/hardrun/hardrun/integration/inherited"
+	"github.com/hardrun/hardrun/integration/testdir"
 	"github.com/hardrun/hardrun/integration/testgroup"
 	"golang.org/x/sys/unix"
 )
@@ -53,7 +54,7 @@ func prepared(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() {
-		if rerr := os.RemoveAll(base); err == nil {
+		if rerr := testdir.Remove(base); err == nil {
 			err = rerr
 		}
 	}()

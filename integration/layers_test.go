@@ -24,9 +24,11 @@ var layers = map[string][]string{
 	"launcher":    {"caps", "cgroup", "ns", "order", "policy", "process", "row", "seccomp"},
 	"condition":   {"nearest"},
 	"dirs":        {"order"},
+	"exposure":    {"caps", "policy", "seccomp"},
+	"inspect":     {"caps", "cgroup", "exposure", "ns", "order", "policy", "process", "seccomp"},
 	"unit":        {"nearest", "order", "policy"},
 	"supervise":   {"policy", "process"},
-	"cmd/hardrun": {"caps", "condition", "dirs", "launcher", "ns", "order", "policy", "process", "row", "seccomp", "supervise", "unit"},
+	"cmd/hardrun": {"caps", "condition", "dirs", "exposure", "inspect", "launcher", "nearest", "ns", "order", "policy", "process", "row", "seccomp", "supervise", "unit"},
 	"doc/man":     {"policy"},
 }
 

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 # A package, a command or a file by which it shows, and the service that it brings, if any.
 demo='bind9:named:named bind9-dnsutils:dig libcap2-bin:capsh iproute2:ip musl-tools:musl-gcc'
 bench='musl-tools:musl-gcc runit:chpst gosu:gosu bubblewrap:bwrap firejail:firejail runc:runc libseccomp-dev:/usr/include/seccomp.h'
-test="$demo strace:strace bubblewrap:bwrap runc:runc runit:chpst s6:s6-svc execline:execlineb gosu:gosu unbound:unbound:unbound dns-root-data:/usr/share/dns/root.key nginx-light:nginx:nginx redis-server:redis-server:redis-server curl:curl nodejs:node python3:/usr/bin/python3 pkg-config:pkg-config libseccomp-dev:/usr/include/seccomp.h"
+test="$demo strace:strace bubblewrap:bwrap runc:runc runit:chpst s6:s6-svc execline:execlineb gosu:gosu unbound:unbound:unbound dns-root-data:/usr/share/dns/root.key nginx-light:nginx:nginx redis-server:redis-server:redis-server curl:curl nodejs:node python3:/usr/bin/python3 libcap-ng-utils:pscap pkg-config:pkg-config libseccomp-dev:/usr/include/seccomp.h"
 
 case ${1-} in
 demo) wanted=$demo ;;

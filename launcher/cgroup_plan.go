@@ -189,7 +189,7 @@ func (w *grouper) secondLayer() bool {
 	from := w.p.PrivateDevices.From
 	mounts := w.userns == noUserNS && w.keeps(capSysAdmin)
 	if name, _ := asksCGroup(w.p); name == "" && !mounts && !w.p.Strict.V {
-		w.note("device-policy", "PrivateDevices= implies DevicePolicy=closed, which mounts keep here: nodev, but for /dev. What the host mounts later, and what another process of the same user shows by /proc/PID/root, is not covered: DevicePolicy=closed or --strict makes a cgroup for it")
+		w.note("device-policy", from, "PrivateDevices= implies DevicePolicy=closed, which mounts keep here: nodev, but for /dev. What the host mounts later, and what another process of the same user shows by /proc/PID/root, is not covered: DevicePolicy=closed or --strict makes a cgroup for it")
 		return false
 	}
 	lack := w.g.Lack
@@ -215,7 +215,7 @@ func (w *grouper) secondLayer() bool {
 		w.last().Hint = "without --strict it is noted"
 		return false
 	}
-	w.note("device-policy", what+", and cannot be had: "+lack+". Mounts keep it: nodev, but for /dev")
+	w.note("device-policy", from, what+", and cannot be had: "+lack+". Mounts keep it: nodev, but for /dev")
 	return false
 }
 
@@ -277,7 +277,7 @@ func (w *grouper) allowed(policyIs string) []cgroup.Device {
 	for i := range w.p.DeviceAllow.Items {
 		r := w.p.DeviceAllow.Items[i].V
 		if i >= len(w.g.Devices) || len(w.g.Devices[i]) == 0 {
-			w.note("device-missing", "DeviceAllow="+r.Node+" ("+w.p.DeviceAllow.Items[i].From.String()+"): there is no such device now, and none that comes later is allowed")
+			w.note("device-missing", w.p.DeviceAllow.Items[i].From, "DeviceAllow="+r.Node+" ("+w.p.DeviceAllow.Items[i].From.String()+"): there is no such device now, and none that comes later is allowed")
 			continue
 		}
 		list = append(list, w.g.Devices[i]...)
@@ -324,7 +324,7 @@ func (w *grouper) addresses() {
 			text = append(text, "but "+strings.Join(words, " "))
 		}
 	} else if len(p.IPAddressAllow.Items) > 0 && len(p.IPAddressDeny.Items) == 0 {
-		w.note("ip-allow", "IPAddressAllow= alone forbids nothing: IPAddressDeny=any does")
+		w.note("ip-allow", p.IPAddressAllow.From, "IPAddressAllow= alone forbids nothing: IPAddressDeny=any does")
 	}
 	r := p.RestrictNetworkInterfaces
 	restrict := r.Set && by("RestrictNetworkInterfaces", r.From)
@@ -374,7 +374,7 @@ func (w *grouper) binds() {
 	p := w.p
 	if len(p.SocketBindDeny.Items) == 0 {
 		if len(p.SocketBindAllow.Items) > 0 {
-			w.note("bind-allow", "SocketBindAllow= alone forbids nothing: SocketBindDeny=any does")
+			w.note("bind-allow", p.SocketBindAllow.From, "SocketBindAllow= alone forbids nothing: SocketBindDeny=any does")
 		}
 		return
 	}
@@ -491,7 +491,7 @@ func (w *grouper) limits() {
 	wants := wanted(p)
 	if len(wants) == 0 {
 		if p.CPUQuotaPeriodSec.Set {
-			w.note("cpu-period", "CPUQuotaPeriodSec= alone limits nothing: CPUQuota= does")
+			w.note("cpu-period", p.CPUQuotaPeriodSec.From, "CPUQuotaPeriodSec= alone limits nothing: CPUQuota= does")
 		}
 		return
 	}
@@ -601,7 +601,7 @@ func (w *grouper) delegate() {
 	v := w.p.Delegate
 	if !v.V.On {
 		if w.p.DelegateSubgroup.Set {
-			w.note("delegate-subgroup", "DelegateSubgroup= does nothing without Delegate=yes")
+			w.note("delegate-subgroup", w.p.DelegateSubgroup.From, "DelegateSubgroup= does nothing without Delegate=yes")
 		}
 		return
 	}
@@ -806,20 +806,20 @@ func (w *grouper) groupNotes() {
 	const sysPtrace, netAdmin = 19, 12
 	open := !p.ProtectControlGroups.Set || p.ProtectControlGroups.V == "no" || w.keeps(sysPtrace) || w.keeps(capSysAdmin)
 	if (w.uid == 0 && w.userns == noUserNS || w.keeps(override)) && open {
-		w.note("cgroup-escape", "a daemon that may write below "+w.plan.homes[0].Tree.Mount+" can leave its cgroup: User= keeps it there, or ProtectControlGroups=yes without CAP_SYS_PTRACE and CAP_SYS_ADMIN")
+		w.note("cgroup-escape", w.from, "a daemon that may write below "+w.plan.homes[0].Tree.Mount+" can leave its cgroup: User= keeps it there, or ProtectControlGroups=yes without CAP_SYS_PTRACE and CAP_SYS_ADMIN")
 	}
 	if len(w.filters) > 0 && (w.keeps(netAdmin) || w.keeps(capSysAdmin)) {
-		w.note("cgroup-undone", "the daemon keeps CAP_SYS_ADMIN or CAP_NET_ADMIN: it can detach the programs of its cgroup")
+		w.note("cgroup-undone", w.filters[0].from, "the daemon keeps CAP_SYS_ADMIN or CAP_NET_ADMIN: it can detach the programs of its cgroup")
 	}
 	const netRaw = 13
 	if len(p.IPAddressDeny.Items)+len(p.IPEgressFilterPath.Items) > 0 && w.keeps(netRaw) && !w.withoutPackets() {
-		w.note("ip-packet", "with CAP_NET_RAW a socket of AF_PACKET goes around IPAddressDeny=: RestrictAddressFamilies= closes that")
+		w.note("ip-packet", p.IPAddressDeny.From, "with CAP_NET_RAW a socket of AF_PACKET goes around IPAddressDeny=: RestrictAddressFamilies= closes that")
 	}
 	if n := w.env.Listen; n > 0 && len(w.filters) > 0 {
-		w.note("ip-inherited", "the "+strconv.Itoa(n)+" descriptors of LISTEN_FDS belong to the cgroup in which they were made: what is said of addresses and interfaces does not hold for them")
+		w.note("ip-inherited", w.filters[0].from, "the "+strconv.Itoa(n)+" descriptors of LISTEN_FDS belong to the cgroup in which they were made: what is said of addresses and interfaces does not hold for them")
 	}
 	if (w.start == nil || !w.start.PIDNS && !w.start.Init) && w.env.For != "launch" {
-		w.note("cgroup-stays", "no parent stays: the cgroup is left when the daemon has ended, and made anew by the next start")
+		w.note("cgroup-stays", policy.Origin{}, "no parent stays: the cgroup is left when the daemon has ended, and made anew by the next start")
 	}
 }
 

@@ -47,6 +47,7 @@ type compiler struct {
 	noRings    uint16 // who has io_uring denied, among the filter's sources
 	keepsTTY   bool
 	filtered   bool          // a filter is loaded
+	filteredBy policy.Origin // where it was asked for
 	calls      *policy.Calls // SystemCallFilter=, merged; nil for none
 	userns     userNS
 	outer      bool         // root made, before it, what it shall not own
@@ -99,7 +100,7 @@ func Compile(asked *policy.Policy, env *Env) *Plan {
 	order.By(c.plan.Refused, func(a, b *Refusal) bool { return a.Exit == ExitUsage && b.Exit != ExitUsage })
 	c.number()
 	c.explainStart()
-	if env.For != "launch" {
+	if env.For != "launch" && !env.Aside {
 		c.notes()
 	}
 	return c.plan
@@ -152,10 +153,6 @@ func (c *compiler) need(n int, directive string, from policy.Origin, exit int, w
 		r.Waivable = d.Class.Waivable()
 	}
 	return false
-}
-
-func (c *compiler) note(id, text string) {
-	c.plan.Notes = append(c.plan.Notes, Note{id, text})
 }
 
 // identity decides who the daemon will be. Zero never stands for "not asked".
@@ -242,10 +239,10 @@ func (c *compiler) notApplied() {
 	}
 	for _, a := range c.p.Noted {
 		if a.Directive.Class == policy.ClassLog {
-			c.note("log", a.Directive.ConfigName()+"="+a.Value+" ("+a.From.String()+") is not applied: "+a.Directive.Why)
+			c.note("log", a.From, a.Directive.ConfigName()+"="+a.Value+" ("+a.From.String()+") is not applied: "+a.Directive.Why)
 			continue
 		}
-		c.note("manager", a.Directive.ConfigName()+"="+a.Value+" ("+a.From.String()+") belongs to a service manager")
+		c.note("manager", a.From, a.Directive.ConfigName()+"="+a.Value+" ("+a.From.String()+") belongs to a service manager")
 	}
 }
 
@@ -266,9 +263,9 @@ func (c *compiler) keptTerminal() {
 	switch {
 	case !c.keepsTTY:
 	case c.plan.Filter != nil:
-		c.note("keep-tty", "--keep-tty: the daemon shares a terminal with who started it; that it types there (TIOCSTI) is forbidden by the filter")
+		c.note("keep-tty", c.p.KeepTTY.From, "--keep-tty: the daemon shares a terminal with who started it; that it types there (TIOCSTI) is forbidden by the filter")
 	default:
-		c.note("keep-tty", "--keep-tty: the daemon shares a terminal with who started it, and can type there (TIOCSTI)")
+		c.note("keep-tty", c.p.KeepTTY.From, "--keep-tty: the daemon shares a terminal with who started it, and can type there (TIOCSTI)")
 	}
 }
 
@@ -289,7 +286,7 @@ func (c *compiler) root() {
 		c.add(StageNamespaces, ns.UnshareMounts{Root: state}, name, from, ExitNamespace)
 		c.add(StageMounts, ns.BindRoot{Root: state}, name, from, ExitNamespace)
 	} else if c.env.linux() {
-		c.note("chroot", "chroot(2) in place of pivot_root(2): a mount namespace needs CAP_SYS_ADMIN and /proc")
+		c.note("chroot", from, "chroot(2) in place of pivot_root(2): a mount namespace needs CAP_SYS_ADMIN and /proc")
 	}
 	c.add(StageRoot, ns.ChangeRoot{Root: state, Pivot: pivot}, name, from, ExitChroot)
 }
@@ -399,7 +396,7 @@ func (c *compiler) limits() {
 		want := l.V
 		if l.From.Default && want.Hard > now.Hard && !c.mayRaise() {
 			want = process.Limit{Soft: min(want.Soft, now.Hard), Hard: now.Hard}
-			c.note("default", name+"="+want.String(n)+" in place of the default "+l.V.String(n)+": raising the hard limit needs CAP_SYS_RESOURCE")
+			c.note("default", l.From, name+"="+want.String(n)+" in place of the default "+l.V.String(n)+": raising the hard limit needs CAP_SYS_RESOURCE")
 		}
 		if want.Hard > now.Hard {
 			if !c.need(capSysResource, name, l.From, ExitLimits, "raising the hard limit from "+process.Limit{Soft: now.Hard, Hard: now.Hard}.String(n)) {
@@ -488,7 +485,7 @@ func (c *compiler) waive() {
 	kept := c.plan.Refused[:0]
 	for _, r := range c.plan.Refused {
 		if r.Origin.Default {
-			c.note("default", r.Directive+" is left out, which nobody wrote: "+r.Text)
+			c.note("default", r.Origin, r.Directive+" is left out, which nobody wrote: "+r.Text)
 			continue
 		}
 		if r.Waivable && !c.p.Strict.V && c.waived(strings.TrimSuffix(r.Directive, "=")) {
@@ -549,67 +546,4 @@ func (c *compiler) viewWaived() uint8 {
 		return flags != 0
 	})
 	return flags
-}
-
-// notes says what a person should know before trusting the plan.
-func (c *compiler) notes() {
-	p := c.p
-	limitVoid := c.uid == 0 || c.final.Permitted.Has(capSysResource) || c.final.Permitted.Has(capSysAdmin)
-	if p.Limits[6].Set && limitVoid {
-		c.note("limit-void", "LimitNPROC= does not hold for root, nor with CAP_SYS_RESOURCE or CAP_SYS_ADMIN")
-	}
-	if p.Limits[1].Set && p.Limits[1].V.Soft == 0 {
-		c.note("limit-fsize-zero", "LimitFSIZE=0: the first write to a file is answered by SIGXFSZ, which kills")
-	}
-	if p.SecureBits.Set && p.SecureBits.V&caps.SecbitKeepCaps != 0 {
-		c.note("keep-caps", "SecureBits=keep-caps is cleared by execve(2): the daemon starts without it")
-	}
-	if p.AmbientCapabilities.Set && c.uid == 0 && c.bits&caps.SecbitNoRoot == 0 {
-		c.note("ambient-root", "AmbientCapabilities= adds nothing for uid 0 without SecureBits=noroot: root has its bounding set")
-	}
-	if p.RootDirectory.Set && !c.env.linux() && c.uid == 0 {
-		c.note("chroot-escape", "the daemon stays root: it can change its root again")
-	}
-	if p.RootDirectory.Set && c.final.Bounding.Has(capSysChroot) && (c.uid == 0 || c.final.Ambient.Has(capSysChroot)) {
-		c.note("chroot-escape", "the daemon keeps CAP_SYS_CHROOT: it can change its root again")
-	}
-	if name, _ := asksView(p, c.given); name != "" && c.canMount() && c.userns != lastUserNS && (c.uid == 0 && c.final.Bounding.Has(capSysAdmin) || c.final.Ambient.Has(capSysAdmin)) {
-		c.note("view-undone", "the daemon keeps CAP_SYS_ADMIN: it can undo the mounts of its view")
-	}
-	if c.uid == 0 && p.CapabilityBoundingSet.Set && !c.final.Bounding.Has(1) {
-		c.note("root-without-dac", "uid 0 without CAP_DAC_OVERRIDE reads and writes only what root owns or all may")
-	}
-	if p.Group.Set && !p.User.Set {
-		c.note("groups-dropped", "Group= without User=: the supplementary groups of the caller are dropped (systemd keeps them)")
-	}
-	if p.User.Set && c.uid != 0 && c.gid == 0 {
-		c.note("gid-0", "the primary group of "+p.User.V+" is root's, 0")
-	}
-	c.inherited()
-}
-
-// inherited says what was not asked for, and so stays as it was.
-func (c *compiler) inherited() {
-	var left []string
-	p, elsewhere := c.p, !c.env.linux()
-	for _, x := range []struct {
-		asked bool
-		what  string
-	}{
-		{p.User.Set, "user"},
-		{c.setGroup, "groups"},
-		{p.CapabilityBoundingSet.Set || elsewhere, "bounding set"},
-		{c.nnp || elsewhere, "no_new_privs (execve may raise privileges)"},
-		{p.ClearEnv.V, "environment"},
-		{p.UMask.Set, "umask"},
-		{p.WorkingDirectory.Set || p.RootDirectory.Set || p.MinimalRoot.V, "working directory"},
-		{p.KeyringMode.Set && p.KeyringMode.V != process.KeyringInherit || elsewhere, "session keyring"},
-	} {
-		if !x.asked {
-			left = append(left, x.what)
-		}
-	}
-	if len(left) > 0 {
-		c.note("inherited", "left as inherited: "+strings.Join(left, ", "))
-	}
 }

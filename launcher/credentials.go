@@ -36,7 +36,7 @@ func (c *compiler) credentials() {
 		c.nnp = true
 		c.add(StageNoNewPrivs, caps.NoNewPrivs{}, "NoNewPrivileges", c.p.NoNewPrivileges.From, ExitNoNewPrivs).Because = c.impliedNNP
 	} else if c.p.NoNewPrivileges.Set && c.env.NoNewPrivs {
-		c.note("nnp-inherited", "NoNewPrivileges=no: no_new_privs was inherited, and nothing can unset it")
+		c.note("nnp-inherited", c.p.NoNewPrivileges.From, "NoNewPrivileges=no: no_new_privs was inherited, and nothing can unset it")
 	}
 }
 
@@ -323,7 +323,7 @@ func (c *compiler) labels() {
 		}
 		if !l.there {
 			if l.asked.V.Tolerate {
-				c.note("lsm-absent", l.name+"=-: the security module is not there, and \"-\" lets that pass")
+				c.note("lsm-absent", l.asked.From, l.name+"=-: the security module is not there, and \"-\" lets that pass")
 				continue
 			}
 			c.refuse(l.name, l.asked.From, l.exit, "the security module is not there")

@@ -112,6 +112,13 @@ type Env struct {
 
 	handles
 
+	Seen Seen // filled only for a plan
+	// Aside says that this is another command of a service than the main one, of whose daemon
+	// the notes of a plan are. CommandFrom is where the command was written. Both are for who
+	// plans a service to set.
+	Aside       bool
+	CommandFrom policy.Origin
+
 	// Problems are what could not be found: they are refused together with all
 	// else that is missing.
 	Problems []Refusal

@@ -161,7 +161,7 @@ func (c *compiler) words(vars []string) {
 		})
 		argv = append(argv[:first:first], rest...)
 		if len(missing) > 0 {
-			c.note("variable-unset", "not set, and so empty in the command: "+strings.Join(unique(missing), " "))
+			c.note("variable-unset", c.env.CommandFrom, "not set, and so empty in the command: "+strings.Join(unique(missing), " "))
 		}
 	}
 	if g.Shell {
@@ -179,9 +179,9 @@ func (c *compiler) notifyNotes() {
 	switch {
 	case at == "" || c.notifyAt != "":
 	case at[0] == '@' && (p.PrivateNetwork.V || p.NetworkNamespacePath.Set):
-		c.note("notify", "NOTIFY_SOCKET="+at+" is of another network namespace: the daemon cannot reach it")
+		c.note("notify", policy.Origin{}, "NOTIFY_SOCKET="+at+" is of another network namespace: the daemon cannot reach it")
 	case at[0] == '/' && (hasRoot(p) || p.MinimalRoot.V):
-		c.note("notify", "NOTIFY_SOCKET="+at+" is not in the new root: the daemon cannot reach it")
+		c.note("notify", policy.Origin{}, "NOTIFY_SOCKET="+at+" is not in the new root: the daemon cannot reach it")
 	}
 }
 

@@ -17,53 +17,12 @@ type layer struct {
 	add  func(f *seccomp.Filter, by uint16) // nil where lines have numbers of their own
 }
 
-// denied is a layer that answers calls by EPERM.
-func denied(names ...string) func(*seccomp.Filter, uint16) {
-	return func(f *seccomp.Filter, by uint16) { f.Deny(by, seccomp.MustSet(names...)) }
-}
-
 // layers are those of the directives that need a filter, in the order in which
-// systemd loads its own: of two equal verdicts the later one's errno counts
-// (seccomp(2)).
+// systemd loads its own.
 func layers(p *policy.Policy, env *Env) []layer {
 	var on []layer
-	families, retain := p.RestrictAddressFamilies.V, p.RestrictNamespaces.V
-	for _, d := range [...]struct {
-		on bool
-		layer
-	}{
-		{p.ProtectHostname.V.Mode == "yes", layer{"ProtectHostname", p.ProtectHostname.From, denied("sethostname", "setdomainname")}},
-		{p.RestrictAddressFamilies.Set && (families.Allow || len(families.Listed) > 0), layer{"RestrictAddressFamilies", p.RestrictAddressFamilies.From, func(f *seccomp.Filter, by uint16) {
-			f.RestrictAddressFamilies(by, families.Allow, families.Listed)
-		}}},
-		{p.MemoryDenyWriteExecute.V && !env.MDWE, layer{"MemoryDenyWriteExecute", p.MemoryDenyWriteExecute.From, (*seccomp.Filter).MemoryDenyWriteExecute}},
-		{p.RestrictRealtime.V, layer{"RestrictRealtime", p.RestrictRealtime.From, (*seccomp.Filter).RestrictRealtime}},
-		{p.RestrictSUIDSGID.V, layer{"RestrictSUIDSGID", p.RestrictSUIDSGID.From, (*seccomp.Filter).RestrictSUIDSGID}},
-		{p.RestrictNamespaces.Set && retain != seccomp.Namespaces, layer{"RestrictNamespaces", p.RestrictNamespaces.From, func(f *seccomp.Filter, by uint16) {
-			f.RestrictNamespaces(by, retain)
-		}}},
-		{p.ProtectKernelTunables.V, layer{"ProtectKernelTunables", p.ProtectKernelTunables.From, denied("_sysctl")}},
-		{p.ProtectKernelModules.V, layer{"ProtectKernelModules", p.ProtectKernelModules.From, denied("@module")}},
-		{p.ProtectKernelLogs.V, layer{"ProtectKernelLogs", p.ProtectKernelLogs.From, denied("syslog")}},
-		// stime(2) of 32-bit x86 sets the clock, and is not in @clock.
-		{p.ProtectClock.V, layer{"ProtectClock", p.ProtectClock.From, denied("@clock", "stime")}},
-		{p.PrivateDevices.V, layer{"PrivateDevices", p.PrivateDevices.From, denied("@raw-io")}},
-		{len(p.SystemCallArchitectures.Items) > 0, layer{"SystemCallArchitectures", p.SystemCallArchitectures.From, func(f *seccomp.Filter, by uint16) {
-			var names []string
-			for i := range p.SystemCallArchitectures.Items {
-				names = append(names, p.SystemCallArchitectures.Items[i].V)
-			}
-			f.Architectures(by, names)
-		}}},
-		{p.LockPersonality.V, layer{"LockPersonality", p.LockPersonality.From, func(f *seccomp.Filter, by uint16) {
-			f.LockPersonality(by, env.Personality)
-		}}},
-		{asksCalls(&p.SystemCallLog), layer{"SystemCallLog", first(&p.SystemCallLog), nil}},
-		{asksCalls(&p.SystemCallFilter), layer{"SystemCallFilter", first(&p.SystemCallFilter), nil}},
-	} {
-		if d.on {
-			on = append(on, d.layer)
-		}
+	for _, d := range p.FilterParts(!env.MDWE, env.Personality) {
+		on = append(on, layer{d.Name, d.From, d.Add})
 	}
 	return on
 }
@@ -73,22 +32,6 @@ func first(l *policy.List[policy.CallLine]) policy.Origin {
 		return policy.Origin{}
 	}
 	return l.Items[0].From
-}
-
-// asksCalls tells whether lines come to anything: a list of what is forbidden, or
-// logged, may be empty.
-func asksCalls(l *policy.List[policy.CallLine]) bool {
-	if len(l.Items) == 0 || !l.Items[0].V.Invert {
-		return len(l.Items) > 0
-	}
-	words := false
-	for i := range l.Items {
-		if !l.Items[i].V.Invert { // it may take all of them away again
-			return len(policy.MergeCalls(l.Items, false).Listed) > 0
-		}
-		words = words || len(l.Items[i].V.Words) > 0
-	}
-	return words
 }
 
 // filter plans the filters of system calls, and what loading them needs:
@@ -108,7 +51,7 @@ func (c *compiler) filter() {
 	}
 	c.ready()
 	if c.filtered && !c.nnp {
-		c.note("nnp-advised", "the filter is loaded with CAP_SYS_ADMIN; NoNewPrivileges=yes would need none, and is advised")
+		c.note("nnp-advised", c.filteredBy, "the filter is loaded with CAP_SYS_ADMIN; NoNewPrivileges=yes would need none, and is advised")
 	}
 }
 
@@ -158,7 +101,7 @@ func (c *compiler) own() {
 		return
 	}
 	c.whyNoNewPrivs(spokesman)
-	c.filtered = true
+	c.filtered, c.filteredBy = true, spokesman.from
 	names := make([]string, len(on))
 	for i, d := range on {
 		names[i] = d.name + "="
@@ -221,33 +164,15 @@ func (c *compiler) list(f *seccomp.Filter, name string, calls *policy.Calls, neg
 		return n
 	}
 	logs := negative == seccomp.Log
-	rest, listed := seccomp.Allow, negative
-	if calls.AllowList != logs {
-		rest, listed = negative, seccomp.Allow
-	}
-	l := seccomp.List{AllowList: listed == seccomp.Allow, Default: seccomp.Verdict{Action: rest, By: source(calls.From)}}
-	l.Calls = make([]seccomp.Entry, 0, len(calls.Listed)+len(calls.Removed))
-	for i := range calls.Listed {
-		e := &calls.Listed[i]
-		v := seccomp.Verdict{Action: listed, By: source(e.From)}
-		if e.Has {
-			v.Action = e.Action
-		}
-		l.Calls = append(l.Calls, seccomp.Entry{Call: e.Call, Verdict: v})
-	}
-	for _, e := range calls.Removed {
-		l.Removed.Add(e.Call)
-		l.Calls = append(l.Calls, seccomp.Entry{Call: e.Call, Verdict: seccomp.Verdict{Action: rest, By: source(e.From)}})
-	}
-	f.AddList(&l)
+	f.AddList(calls.List(negative, source))
 	for _, u := range calls.Unknown {
-		c.note("call-unknown", name+"= "+u.From.String()+": "+strconv.Quote(u.V)+" is no system call that is known: without it the filter is stricter")
+		c.note("call-unknown", u.From, name+"= "+u.From.String()+": "+strconv.Quote(u.V)+" is no system call that is known: without it the filter is stricter")
 	}
 	if calls.AllowList || logs || !calls.Groups {
 		return
 	}
 	if c.p.AllowNewCalls.V {
-		c.note("calls-new", "--allow-new-calls: what the kernel learnt after hardrun was made passes the list of forbidden calls")
+		c.note("calls-new", c.p.AllowNewCalls.From, "--allow-new-calls: what the kernel learnt after hardrun was made passes the list of forbidden calls")
 		return
 	}
 	f.DenyNewer(source(calls.From))
@@ -334,7 +259,7 @@ func (c *compiler) whyNoNewPrivs(by layer) {
 	// Even where NoNewPrivileges=no is written, as in systemd: the directive that
 	// takes something away is the one that holds.
 	if c.p.NoNewPrivileges.Set {
-		c.note("nnp-implied", "NoNewPrivileges=no does not hold: "+why)
+		c.note("nnp-implied", c.p.NoNewPrivileges.From, "NoNewPrivileges=no does not hold: "+why)
 	}
 	c.implyNoNewPrivs(from, why)
 }
@@ -367,12 +292,12 @@ func (c *compiler) filterNotes(f *seccomp.Filter) {
 			}
 		}
 		if len(missing) > 0 {
-			c.note("loader", "the loader of a dynamic program needs "+strings.Join(missing, ", ")+", which the filter forbids: "+c.env.Command.Path+" may not start")
+			c.note("loader", c.filteredBy, "the loader of a dynamic program needs "+strings.Join(missing, ", ")+", which the filter forbids: "+c.env.Command.Path+" may not start")
 		}
 	}
 	if v := f.Decide(c.call("io_uring_setup")); !v.Action.Passes() {
 		if v.By == c.noRings && v.By != 0 {
-			c.note("io-uring-denied", "io_uring is not there for the daemon (ENOSYS), as it would be a way around "+f.Sources[v.By].Directive+"=; a SystemCallFilter= line that names @io-uring keeps it")
+			c.note("io-uring-denied", c.filteredBy, "io_uring is not there for the daemon (ENOSYS), as it would be a way around "+f.Sources[v.By].Directive+"=; a SystemCallFilter= line that names @io-uring keeps it")
 		}
 		return
 	}
@@ -385,7 +310,7 @@ func (c *compiler) filterNotes(f *seccomp.Filter) {
 		}
 	}
 	if len(around) > 0 {
-		c.note("io-uring", "the filter lets io_uring pass, which is a way around what it says of "+strings.Join(around, ", "))
+		c.note("io-uring", c.filteredBy, "the filter lets io_uring pass, which is a way around what it says of "+strings.Join(around, ", "))
 	}
 }
 
@@ -439,7 +364,7 @@ func (c *compiler) ready() {
 	step := &seccomp.Install{Program: env.Filter, What: what}
 	c.add(StageSeccomp, step, name, from, ExitSeccomp)
 	if !c.filtered {
-		c.filtered = true
+		c.filtered, c.filteredBy = true, from
 		return
 	}
 	if c.lets(c.plan.Program) {

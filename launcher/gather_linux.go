@@ -102,6 +102,8 @@ func GatherFor(p *policy.Policy, who string, args []string, snap Snapshot, given
 	env.paths(p, args)
 	if who == "launch" {
 		env.descriptors(p)
+	} else {
+		env.see(p)
 	}
 	return env, nil
 }

@@ -79,7 +79,7 @@ func (c *compiler) landlock() {
 	}
 	if !c.nnp && !c.env.NoNewPrivs && !c.p.NoNewPrivileges.V {
 		if c.p.NoNewPrivileges.Set {
-			c.note("nnp-implied", "NoNewPrivileges=no does not hold: "+names[0]+"= needs Landlock, which only no_new_privs lets in without CAP_SYS_ADMIN")
+			c.note("nnp-implied", c.p.NoNewPrivileges.From, "NoNewPrivileges=no does not hold: "+names[0]+"= needs Landlock, which only no_new_privs lets in without CAP_SYS_ADMIN")
 		}
 		c.implyNoNewPrivs(first, names[0]+"= needs Landlock, which only no_new_privs lets in without CAP_SYS_ADMIN")
 	}
@@ -139,7 +139,7 @@ func (c *compiler) landlockRules() []landlockDirective {
 			switch {
 			case !c.landlocked(l.name):
 			case !ok:
-				c.note("outside-root", l.name+"="+it.V.Path+" is outside of the new root, and so of no effect; \"+"+it.V.Path+"\" is the path inside")
+				c.note("outside-root", it.From, l.name+"="+it.V.Path+" is outside of the new root, and so of no effect; \"+"+it.V.Path+"\" is the path inside")
 			case path == "/" && l.rule.Access == ns.Hidden:
 				c.refuse(l.name, it.From, ExitNamespace, "the root cannot be made inaccessible")
 			default:
@@ -222,7 +222,7 @@ func (c *compiler) landlockNotes(rules []*ns.Rule) {
 	} else {
 		metadata += "what it owns to groups it is in"
 	}
-	weaker := func(text string) { c.note("landlock-weaker", text) }
+	weaker := func(text string) { c.note("landlock-weaker", c.p.AllowLandlock.From, text) }
 	if guards {
 		weaker("read-only by Landlock: open for " + who + " stay " + metadata)
 	}
@@ -237,7 +237,7 @@ func (c *compiler) landlockNotes(rules []*ns.Rule) {
 		weaker("noexec by Landlock: mmap(2) with PROT_EXEC stays open for every file that can be read: a library can be loaded, and a program be started by ld.so(8)")
 	}
 	weaker("descriptors that are open already keep what they were opened for")
-	stricter := func(text string) { c.note("landlock-stricter", text) }
+	stricter := func(text string) { c.note("landlock-stricter", c.p.AllowLandlock.From, text) }
 	way := "what is made later in the directories on the way to a denied path is denied as well"
 	if guards || hides {
 		way += ", and nothing can be made, removed or renamed in them"

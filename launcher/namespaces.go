@@ -323,7 +323,7 @@ func (c *compiler) lastUserNamespace() {
 	c.lastNS = &lastUserNamespaceStep{maps: maps, self: c.env.self}
 	c.add(StageUserNS, c.lastNS, "PrivateUsers", p.PrivateUsers.From, ExitUser)
 	if p.PrivateUsers.V == "self" && p.SupplementaryGroups.IsSet() {
-		c.note("groups-unmapped", "PrivateUsers=yes: supplementary groups hold, and are seen as nobody's inside")
+		c.note("groups-unmapped", p.SupplementaryGroups.From, "PrivateUsers=yes: supplementary groups hold, and are seen as nobody's inside")
 	}
 }
 
@@ -434,7 +434,7 @@ func (c *compiler) explained(start *Start) {
 	from := c.p.ExplainDenials.From
 	switch {
 	case len(layers(c.p, c.env)) == 0:
-		c.note("explain-nothing", "--explain-denials: no directive needs a filter, so that nothing is denied by one")
+		c.note("explain-nothing", from, "--explain-denials: no directive needs a filter, so that nothing is denied by one")
 		return
 	case c.p.Parent.V == "never":
 		c.refuse(name, from, ExitSeccomp, "it needs a parent, and there is --parent=never")
@@ -443,7 +443,7 @@ func (c *compiler) explained(start *Start) {
 	start.Explain, start.Init = true, !start.PIDNS
 	c.add(StageAgain, explainStep{}, name, from, ExitSeccomp)
 	if c.p.SeccompBPF.Set {
-		c.note("explain-bpf", "--explain-denials: what --seccomp-bpf denies is not explained")
+		c.note("explain-bpf", from, "--explain-denials: what --seccomp-bpf denies is not explained")
 	}
 }
 

@@ -37,8 +37,10 @@ type Entry struct {
 
 // Note is something the reader of a plan should know. IDs are stable.
 type Note struct {
-	ID   string
-	Text string
+	ID     string
+	Text   string
+	Class  NoteClass
+	Origin policy.Origin // where the setting that it is about was written; the zero Origin for none
 }
 
 // Start is what must be done before the Go runtime starts: hardrun starts again,

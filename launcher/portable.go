@@ -50,12 +50,12 @@ func (c *compiler) elsewhere() {
 		}
 	}
 	if p.MountAPIVFS.V && hasRoot(p) {
-		c.note("default-not-applied", "RootDirectory= implies MountAPIVFS=yes and BindLogSockets=yes, which need Linux: nothing is mounted inside")
+		c.note("default-not-applied", p.RootDirectory.From, "RootDirectory= implies MountAPIVFS=yes and BindLogSockets=yes, which need Linux: nothing is mounted inside")
 	}
 	if !p.IgnoreSIGPIPE.Set {
-		c.note("signals-default", "signals that were ignored at the start are default for the daemon, but for SIGHUP and SIGINT: the Go runtime resets them")
+		c.note("signals-default", policy.Origin{}, "signals that were ignored at the start are default for the daemon, but for SIGHUP and SIGINT: the Go runtime resets them")
 	}
-	c.note("closed-as-null", "a standard descriptor that was closed at the start is /dev/null for the daemon: the Go runtime opens it")
+	c.note("closed-as-null", policy.Origin{}, "a standard descriptor that was closed at the start is /dev/null for the daemon: the Go runtime opens it")
 }
 
 // withoutLinux takes the steps out of the plan which no other system has. Their

@@ -111,7 +111,7 @@ func (c *compiler) stream(fd int, s policy.Opt[policy.Stream], set [3]policy.Opt
 		if s.From.Default {
 			return
 		}
-		c.note("stream-log", name+"="+s.V.Word+" ("+s.From.String()+"): there is no journal; "+streamNames[fd]+" stays as inherited")
+		c.note("stream-log", s.From, name+"="+s.V.Word+" ("+s.From.String()+"): there is no journal; "+streamNames[fd]+" stays as inherited")
 		return
 	}
 	step.What = what

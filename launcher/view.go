@@ -141,7 +141,7 @@ func (c *compiler) view() {
 	w := &viewer{compiler: c, v: &ns.View{Flags: p.MountFlags.V, Private: c.userns == firstUserNS && c.env.UIDs[1] != 0, UserNS: c.userns == firstUserNS || c.env.InUserNS}, seen: make(map[string]bool), layers: make(map[string]*ns.Layer)}
 	w.v.Mknod = !w.v.UserNS && c.env.Caps.Effective.Has(capMknod)
 	if w.v.OneByOne = c.env.OldMounts; w.v.OneByOne {
-		c.note("old-mounts", "this kernel has no mount_setattr(2) (Linux 5.12): attributes are set mount by mount")
+		c.note("old-mounts", policy.Origin{}, "this kernel has no mount_setattr(2) (Linux 5.12): attributes are set mount by mount")
 	}
 	switch {
 	case p.MinimalRoot.V && p.RootDirectory.Set:
@@ -299,7 +299,7 @@ func (c *compiler) mounts(name string, from policy.Origin, what string) bool {
 // inside is a path of a rule as the daemon sees it. Without "+" it is one of the
 // host; below a new root it is what that shows of it, and elsewhere it is nothing
 // that the daemon could reach.
-func (w *viewer) inside(r policy.PathRule, name string) (string, bool) {
+func (w *viewer) inside(r policy.PathRule, name string, from policy.Origin) (string, bool) {
 	if w.root == "" || r.InRoot {
 		return r.Path, true
 	}
@@ -309,7 +309,7 @@ func (w *viewer) inside(r policy.PathRule, name string) (string, bool) {
 	if strings.HasPrefix(r.Path, w.root+"/") {
 		return r.Path[len(w.root):], true
 	}
-	w.note("outside-root", name+"="+r.Path+" is outside of the new root, and so of no effect; \"+"+r.Path+"\" is the path inside")
+	w.note("outside-root", from, name+"="+r.Path+" is outside of the new root, and so of no effect; \"+"+r.Path+"\" is the path inside")
 	return "", false
 }
 
@@ -329,7 +329,7 @@ func (w *viewer) lists() {
 	} {
 		for i := range l.items {
 			it := &l.items[i]
-			path, ok := w.inside(it.V, l.name)
+			path, ok := w.inside(it.V, l.name, it.From)
 			if !ok {
 				continue
 			}
@@ -390,7 +390,7 @@ func (w *viewer) tmp() {
 	places := []string{"/tmp", "/var/tmp"}
 	if !w.p.PrivateVarTmp() {
 		places = places[:1]
-		w.note("var-tmp", "PrivateTmp=: /var/tmp is the host's, as DefaultDependencies=no may mean a start before /var is mounted; TMPDIR=/tmp")
+		w.note("var-tmp", v.From, "PrivateTmp=: /var/tmp is the host's, as DefaultDependencies=no may mean a start before /var is mounted; TMPDIR=/tmp")
 	}
 	for i, path := range places {
 		l := &ns.Layer{Kind: ns.LayerTmpfs, Path: path, Optional: w.root == "" && !w.v.Empty, Attr: ns.NoSUID | ns.NoDev, Data: tmpData()}
@@ -398,7 +398,7 @@ func (w *viewer) tmp() {
 			if w.userns != firstUserNS && w.env.Caps.Effective.Has(capSysChroot) {
 				l.From = given
 			} else {
-				w.note("tmp-own", "PrivateTmp=: each command of the service has a "+path+" of its own: to show one of all needs CAP_SYS_CHROOT outside of a user namespace")
+				w.note("tmp-own", v.From, "PrivateTmp=: each command of the service has a "+path+" of its own: to show one of all needs CAP_SYS_CHROOT outside of a user namespace")
 			}
 		}
 		w.layer(l, "PrivateTmp", v.From, "")

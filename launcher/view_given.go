@@ -67,7 +67,7 @@ func (w *viewer) covered(path string) bool {
 func (w *viewer) directoryOf(d *GivenDirectory) {
 	name, from := d.Directive, directoryFrom(w.p, d.Directive)
 	if top := w.hides(d.Inside); top != "" {
-		w.note("directory-hidden", name+"="+d.Inside+" is below "+top+", which is made inaccessible")
+		w.note("directory-hidden", from, name+"="+d.Inside+" is below "+top+", which is made inaccessible")
 		return
 	}
 	if base := privateBase(d.Inside); base != "" && !w.newRoot() && w.layers[base] == nil {

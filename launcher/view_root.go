@@ -77,7 +77,7 @@ func (w *viewer) minimal() {
 		w.layer(&ns.Layer{Kind: ns.LayerBind, Path: "/dev/log", Source: "/dev/log", Tolerate: true}, name, from, "syslog(3) writes there")
 	}
 	for _, n := range env.ClosureNotes {
-		w.note("minimal-root", n)
+		w.note("minimal-root", from, n)
 	}
 	w.lacks(have)
 }
@@ -85,7 +85,7 @@ func (w *viewer) minimal() {
 // lacks says what a daemon may look for in an empty root, and who gives it.
 func (w *viewer) lacks(have map[string]bool) {
 	p := w.p
-	say := func(text string) { w.note("minimal-root", text) }
+	say := func(text string) { w.note("minimal-root", w.p.MinimalRoot.From, text) }
 	below := func(path, top string) bool { return path == top || strings.HasPrefix(path, top+"/") }
 	writable := p.PrivateTmp.Set && p.PrivateTmp.V != "no" || len(p.TemporaryFileSystem.Items) > 0
 	home := w.env.User.Home

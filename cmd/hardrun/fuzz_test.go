@@ -86,7 +86,7 @@ func FuzzUnit(f *testing.F) {
 			}
 			return
 		}
-		if _, err := settingsText(p, nil); err != nil {
+		if _, err := settingsText(terminal{}, p, nil); err != nil {
 			t.Error(err)
 		}
 		p.NeedsParent()

@@ -38,6 +38,8 @@ type invocation struct {
 	json     bool
 	settings bool   // --settings
 	filter   bool   // --filter
+	lint     string // --lint: yes, or error
+	allow    []string
 	who      string // --for=
 }
 

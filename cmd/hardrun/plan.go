@@ -1,13 +1,22 @@
 package main
 
 import (
+	"slices"
 	"strconv"
-	"strings"
 	"syscall"
-	"unicode/utf8"
 
 	"github.com/hardrun/hardrun/launcher"
+	"github.com/hardrun/hardrun/nearest"
 )
+
+// planOptions is what help says of planOption's options.
+const planOptions = `      --json                          the same for programs
+      --for=root|self                 for a root with every capability (the default), or for who asks
+      --filter                        the verdict on each system call as well, and the filter's program
+      --settings                      only the settings that are in force, or those of the names behind
+      --lint[=error]                  only refusals and the notes that are findings; error: status 1 for any
+      --allow-note=ID                 without a note that is known and accepted; may be repeated
+`
 
 // planCommand prints the ordered steps of a launch, and does none of them.
 func planCommand(args []string) int {
@@ -37,6 +46,10 @@ func planCommand(args []string) int {
 		return 1
 	}
 	plan := launcher.Compile(&in.policy, env)
+	plan.Notes = allowed(plan.Notes, in.allow)
+	if in.lint != "" {
+		return in.printLint("command line", who, plan.Refused, plan.Notes)
+	}
 	code := 0
 	if v := in.policy.FilterOut; v.Set {
 		if err := writeFilter(v.V, plan.Program); err != nil {
@@ -51,9 +64,9 @@ func planCommand(args []string) int {
 	case in.json:
 		code = out(planJSON(plan, in.filter))
 	case in.filter:
-		code = out(planText(plan) + filterText(plan))
+		code = out(planText(terminalOf(1), plan) + filterText(plan))
 	default:
-		code = out(planText(plan))
+		code = out(planText(terminalOf(1), plan))
 	}
 	if code == 0 && len(plan.Refused) > 0 {
 		code = 1
@@ -70,6 +83,15 @@ func planOption(in *invocation, name, value string, has bool) (bool, error) {
 		in.settings = true
 	case name == "filter" && !has:
 		in.filter = true
+	case name == "lint" && (!has || value == "error"):
+		in.lint = "yes"
+		if has {
+			in.lint = value
+		}
+	case name == "lint":
+		return true, &usageError{"--lint: \"" + value + "\" is neither nothing nor error", ""}
+	case name == "allow-note":
+		return true, in.allowNote(value, has)
 	case name == "for" && (value == "root" || value == "self"):
 		in.who = value
 	case name == "for":
@@ -80,6 +102,50 @@ func planOption(in *invocation, name, value string, has bool) (bool, error) {
 	return true, nil
 }
 
+// allowNote is --allow-note=ID: a note that is known and accepted.
+func (in *invocation) allowNote(id string, has bool) error {
+	switch {
+	case !has || id == "":
+		return &usageError{"--allow-note: the id of a note is wanted, by \"=\"", ""}
+	case launcher.NoteKindOf(id) == nil:
+		e := &usageError{"--allow-note: there is no note \"" + id + "\"", ""}
+		ids := make([]string, len(launcher.NoteKinds))
+		for i := range launcher.NoteKinds {
+			ids[i] = launcher.NoteKinds[i].ID
+		}
+		if near := nearest.Of(id, ids); near != "" {
+			e.hint = "did you mean --allow-note=" + near + "?"
+		}
+		return e
+	}
+	in.allow = append(in.allow, id)
+	return nil
+}
+
+// printLint is plan --lint. Without "error" what is merely noted is status 0.
+func (in *invocation) printLint(name, who string, refused []launcher.Refusal, notes []launcher.Note) int {
+	text, n := lintText(terminalOf(1), name, refused, notes)
+	if in.json {
+		text = lintJSON(who, refused, notes)
+	}
+	code := out(text)
+	if code == 0 && (len(refused) > 0 || n > 0 && in.lint == "error") {
+		code = 1
+	}
+	return code
+}
+
+// lintJSON is `plan --lint --json`: the members of `plan --json` that are findings.
+func lintJSON(who string, refused []launcher.Refusal, notes []launcher.Note) string {
+	var j jsonWriter
+	j.open("{")
+	j.field("for", who)
+	j.refusals("refused", refused)
+	j.notes(slices.DeleteFunc(slices.Clone(notes), func(n launcher.Note) bool { return n.Class != launcher.NoteLint }))
+	j.close("}")
+	return j.String() + "\n"
+}
+
 // snapshot is the state of this process for a plan.
 func snapshot() launcher.Snapshot {
 	if canLaunch {
@@ -88,93 +154,13 @@ func snapshot() launcher.Snapshot {
 	return launcher.Snapshot{Environ: syscall.Environ()}
 }
 
-// origin is the setting behind a step: "User= --user", or why it is there.
-func origin(e *launcher.Entry) string {
-	s := strings.TrimSpace(e.Directive + " " + e.Origin.String())
-	if e.Because != "" {
-		if s != "" {
-			s += "; "
-		}
-		s += "because " + e.Because
-	}
-	return s
-}
-
-// planText is the plan for a person: one line a step.
-func planText(plan *launcher.Plan) string {
-	var b strings.Builder
-	planHead(&b, plan.For)
-	planSteps(&b, plan, "")
-	planRest(&b, plan.Refused, plan.Waived, plan.Notes)
-	return b.String()
-}
-
-// planHead says for whom a plan is.
-func planHead(b *strings.Builder, who string) {
-	switch who {
-	case "root":
-		b.WriteString("plan for root with every capability (--for=self: for who asks)\n")
-	default:
-		b.WriteString("plan for the user who asks\n")
-	}
-}
-
-// planSteps are the steps, each behind the indent.
-func planSteps(b *strings.Builder, plan *launcher.Plan, indent string) {
-	stage, what := 0, 0
-	for i := range plan.Entries {
-		e := &plan.Entries[i]
-		stage = max(stage, len(e.Stage.String()))
-		if n := utf8.RuneCountInString(e.Step.String()); n <= 44 {
-			what = max(what, n)
-		}
-	}
-	for i := range plan.Entries {
-		e := &plan.Entries[i]
-		line := indent + pad(e.Stage.String(), stage) + "  " + pad(e.Step.String(), what) + "  " + origin(e)
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
-}
-
-// planRest is what comes behind the steps. What belongs to a service manager is one line.
-func planRest(b *strings.Builder, refused, waived []launcher.Refusal, notes []launcher.Note) {
-	for i := range refused {
-		b.WriteString("refused: " + refused[i].Error() + "\n")
-		if h := refused[i].Hint; h != "" {
-			b.WriteString("  hint: " + h + "\n")
-		}
-	}
-	for i := range waived {
-		b.WriteString("waived: " + waived[i].Error() + "\n")
-	}
-	manager := 0
-	for _, n := range notes {
-		if n.ID == "manager" {
-			manager++
-			continue
-		}
-		b.WriteString("note: " + n.Text + " [" + n.ID + "]\n")
-	}
-	if manager == 0 {
-		return
-	}
-	line := "note: what belongs to a service manager is passed over:"
-	for _, n := range notes {
-		if n.ID == "manager" {
-			name, _, _ := strings.Cut(n.Text, "=")
-			if name += "="; !strings.HasSuffix(line, " "+name) { // repeats are one
-				line += " " + name
-			}
-		}
-	}
-	b.WriteString(line + " [manager]\n")
-}
-
-func pad(s string, n int) string {
-	if k := utf8.RuneCountInString(s); k < n {
-		return s + strings.Repeat(" ", n-k)
-	}
-	return s
+// planText is the plan for a person.
+func planText(t terminal, plan *launcher.Plan) string {
+	w := &planWriter{t: t}
+	w.planHead(plan.For)
+	w.rows(planRows(plan), "")
+	w.rest(plan.Refused, plan.Waived, plan.Notes)
+	return w.String()
 }
 
 // planJSON is the stable form of `plan --json`. encoding/json would cost 0.4 MB
@@ -210,6 +196,8 @@ func (j *jsonWriter) notes(notes []launcher.Note) {
 	j.list("notes", len(notes), func(i int) {
 		j.field("id", notes[i].ID)
 		j.field("text", notes[i].Text)
+		j.field("class", string(notes[i].Class))
+		j.field("origin", notes[i].Origin.String())
 	})
 }
 

@@ -245,6 +245,7 @@ func (sp *servicePlan) addCommand(in *invocation, who string, list, index int, g
 	if err != nil {
 		return err
 	}
+	env.Aside, env.CommandFrom = list != policy.ExecStart, it.From
 	plan := launcher.Compile(&p, env)
 	if list == policy.ExecStart && sp.main < 0 {
 		sp.main = len(sp.command)
@@ -276,47 +277,45 @@ func later(p *policy.Policy, list int) []string {
 }
 
 // text is the plan for a person.
-func (sp *servicePlan) text(who string) string {
-	var b strings.Builder
-	planHead(&b, who)
+func (sp *servicePlan) text(t terminal, who string, notes []launcher.Note) string {
+	w := &planWriter{t: t}
+	w.planHead(who)
 	for _, f := range sp.files {
-		b.WriteString("from " + f + "\n")
+		w.line(plainText, "from "+f)
 	}
 	if len(sp.start) > 0 {
-		b.WriteString("start these yourself:\n")
+		w.line(bold, "start these yourself:")
 		for _, d := range sp.start {
-			b.WriteString("  " + pad(d.Unit, 40) + "  " + d.Directive + "= " + d.From.String() + "\n")
+			w.pair(d.Unit, d.Directive+"= "+d.From.String())
 		}
 	}
 	if len(sp.manager) > 0 {
-		b.WriteString("tell your supervisor:\n")
+		w.line(bold, "tell your supervisor:")
 		for _, a := range sp.manager {
-			b.WriteString("  " + pad(a.Directive.ConfigName()+"="+a.Value, 40) + "  " + a.From.String() + "\n")
+			w.pair(a.Directive.ConfigName()+"="+a.Value, a.From.String())
 		}
 	}
 	switch {
 	case sp.stays:
-		b.WriteString("a parent stays:\n")
+		w.line(bold, "a parent stays:")
 	case len(sp.parent) > 0:
-		b.WriteString("no parent stays (--parent=never), left to the next start:\n")
+		w.line(bold, "no parent stays (--parent=never), left to the next start:")
 	default:
-		b.WriteString("no parent stays: the daemon has hardrun's own process ID\n")
+		w.line(plainText, "no parent stays: the daemon has hardrun's own process ID")
 	}
 	for _, r := range sp.parent {
-		b.WriteString("  " + pad(r.Name+"= "+r.Why, 40) + "  " + r.From.String() + "\n")
+		w.pair(r.Name+"= "+r.Why, r.From.String())
 	}
 	if sp.stays {
-		b.WriteString("  not dumpable; when the service runs it keeps " + sp.keeps + "\n")
+		w.pair("not dumpable; when the service runs it keeps "+sp.keeps, "")
 	}
 	if len(sp.lines) > 0 {
-		b.WriteString("for all commands\n")
-		stage, what := 0, 0
-		for _, l := range sp.lines {
-			stage, what = max(stage, len(l.stage)), max(what, min(len(l.step), 44))
+		w.line(bold, "for all commands")
+		rows := make([]planRow, len(sp.lines))
+		for i, l := range sp.lines {
+			rows[i] = planRow{stage: l.stage, step: l.step, directive: l.directive, origin: l.origin}
 		}
-		for _, l := range sp.lines {
-			b.WriteString("  " + pad(l.stage, stage) + "  " + pad(l.step, what) + "  " + l.directive + " " + l.origin + "\n")
-		}
+		w.rows(rows, "  ")
 	}
 	var main *launcher.Plan
 	if sp.main >= 0 {
@@ -324,16 +323,16 @@ func (sp *servicePlan) text(who string) string {
 	}
 	for i := range sp.command {
 		c := &sp.command[i]
-		b.WriteString(policy.ExecNames[c.list] + "= " + c.from.String() + ": " + c.text + "\n")
+		w.line(bold, policy.ExecNames[c.list]+"= "+c.from.String()+": "+c.text)
 		if main == nil || i == sp.main {
-			planSteps(&b, c.plan, "  ")
+			w.rows(planRows(c.plan), "  ")
 			main = c.plan
 			continue
 		}
-		planDifference(&b, c.plan, main)
+		w.difference(c.plan, main)
 	}
-	planRest(&b, sp.refused, sp.waived(), sp.notes())
-	return b.String()
+	w.rest(sp.refused, sp.waived(), notes)
+	return w.String()
 }
 
 // waived and notes are those of all commands, each once.
@@ -365,8 +364,8 @@ func (sp *servicePlan) notes() []launcher.Note {
 	return append(manager, all...)
 }
 
-// planDifference prints the steps in which a plan differs from that of the main command.
-func planDifference(b *strings.Builder, plan, main *launcher.Plan) {
+// difference prints the steps in which a plan differs from that of the main command.
+func (w *planWriter) difference(plan, main *launcher.Plan) {
 	lines := func(p *launcher.Plan) []string {
 		var list []string
 		for i := range p.Entries {
@@ -381,21 +380,21 @@ func planDifference(b *strings.Builder, plan, main *launcher.Plan) {
 	for _, d := range [...]struct {
 		sign      string
 		list, out []string
-	}{{"  without  ", others, mine}, {"  with     ", mine, others}} {
+	}{{"  without ", others, mine}, {"  with    ", mine, others}} {
 		for _, l := range d.list {
 			if !contains(d.out, l) {
 				same = false
-				b.WriteString(d.sign + l + "\n")
+				w.remark(plainText, d.sign, l, "")
 			}
 		}
 	}
 	if same {
-		b.WriteString("  confined as the main command\n")
+		w.line(plainText, "  confined as the main command")
 	}
 }
 
 // json is the stable form of the plan: that of the main command, with "unit" beside it.
-func (sp *servicePlan) json(who string, filter bool) string {
+func (sp *servicePlan) json(who string, filter bool, notes []launcher.Note) string {
 	var j jsonWriter
 	j.open("{")
 	j.field("for", who)
@@ -441,7 +440,7 @@ func (sp *servicePlan) json(who string, filter bool) string {
 	j.steps(main)
 	j.refusals("refused", sp.refused)
 	j.refusals("waived", sp.waived())
-	j.notes(sp.notes())
+	j.notes(notes)
 	if filter {
 		j.filter(main)
 	}
@@ -467,14 +466,18 @@ func planUnit(in *invocation, who string) int {
 			return 0
 		}
 	}
+	notes := allowed(sp.notes(), in.allow)
+	if in.lint != "" {
+		return in.printLint(sp.name, who, sp.refused, notes)
+	}
 	code := 0
 	switch {
 	case in.json:
-		code = out(sp.json(who, in.filter))
+		code = out(sp.json(who, in.filter, notes))
 	case in.filter && sp.main >= 0:
-		code = out(sp.text(who) + filterText(sp.command[sp.main].plan))
+		code = out(sp.text(terminalOf(1), who, notes) + filterText(sp.command[sp.main].plan))
 	default:
-		code = out(sp.text(who))
+		code = out(sp.text(terminalOf(1), who, notes))
 	}
 	if code == 0 && len(sp.refused) > 0 {
 		code = 1

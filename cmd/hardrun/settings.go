@@ -9,14 +9,14 @@ import (
 
 // settingsText prints what is in force, as it would be written: Name=value, and behind it
 // where that was written. names chooses some; a name that was set nowhere shows its default.
-func settingsText(p *policy.Policy, names []string) (string, error) {
+func settingsText(t terminal, p *policy.Policy, names []string) (string, error) {
 	all := p.Settings()
 	all = append(append(all, p.Noted...), p.NotApplied...)
 	order.By(all, func(a, b *policy.Setting) bool { return a.Directive.ConfigName() < b.Directive.ConfigName() })
 	var b strings.Builder
 	if len(names) == 0 {
 		for i := range all {
-			settingLine(&b, all[i].Directive, all[i].Value, all[i].From.String())
+			settingLine(t, &b, all[i].Directive, all[i].Value, all[i].From.String())
 		}
 		return b.String(), nil
 	}
@@ -33,20 +33,24 @@ func settingsText(p *policy.Policy, names []string) (string, error) {
 		for i := range all {
 			if all[i].Directive == d {
 				found = true
-				settingLine(&b, d, all[i].Value, all[i].From.String())
+				settingLine(t, &b, d, all[i].Value, all[i].From.String())
 			}
 		}
 		if !found {
-			settingLine(&b, d, d.Default, "default")
+			settingLine(t, &b, d, d.Default, "default")
 		}
 	}
 	return b.String(), nil
 }
 
-func settingLine(b *strings.Builder, d *policy.Directive, value, from string) {
+// settingLine is a line that can be copied into a unit: it is not wrapped at a terminal.
+func settingLine(t terminal, b *strings.Builder, d *policy.Directive, value, from string) {
 	text := d.ConfigName() + "=" + value
+	if t.width > 0 {
+		text, from = printable(text), printable(from)
+	}
 	if from != "" {
-		text = pad(text, 48) + "  # " + from
+		text = pad(text, 48) + t.paint(faint, "  # "+from)
 	}
 	b.WriteString(text + "\n")
 }
@@ -56,7 +60,7 @@ func settingsCommand(in *invocation) int {
 	if in.named() {
 		in.policy.UnitDefaults()
 	}
-	text, err := settingsText(&in.policy, in.command)
+	text, err := settingsText(terminalOf(1), &in.policy, in.command)
 	if err != nil {
 		return refused(err)
 	}

@@ -19,15 +19,15 @@ type command struct {
 // be one, and `hardrun -- plan` runs a program called plan.
 func commands() []command {
 	return []command{
-		{"plan", "[--json] [--filter] [--settings] [--for=root|self] [OPTION]... COMMAND", "print the ordered steps of a launch, and why each is there", planCommand},
+		{"plan", "[--json] [--filter] [--settings] [--lint[=error]] [--allow-note=ID]... [--for=root|self] [OPTION]... COMMAND", "print the ordered steps of a launch, and why each is there", planCommand},
+		{"security", "[--json[=systemd]] [--threshold=N] [--sort=KEY] UNIT... | OPTION... | --pid PID...", "score what a unit, options or a running process leave open", securityCommand},
+		{"inspect", "[--json] [--mounts] PID... [--against UNIT] | --all | --tree", "show what running processes are confined by", inspectCommand},
 		{"cage", "DIR [--user=U] -- COMMAND", "copy what a command needs into a root directory", func(a []string) int { return cageCommand(a, os.Stdout, os.Stderr) }},
 		{"directives", "[NAME|@PROFILE]", "list every directive, explain one, or print a profile", directivesCommand},
 		{"syscalls", "[@GROUP|NAME]", "list the groups of system calls, or tell of one, or of a call", syscallsCommand},
 		{"completion", "bash|zsh|fish", "print a completion script", completionCommand},
 		{"version", "", "print the version, the reference, and how it was built", versionCommand},
 		{"help", "", "print this", func([]string) int { return help() }},
-		{word: "security"},
-		{word: "inspect"},
 		{word: "learn"},
 		{word: "convert"},
 	}
@@ -50,12 +50,23 @@ func subcommand(args []string) int {
 		case c.run == nil:
 			return usage(c.word + ": reserved for a subcommand that is not built yet (a program of that name: hardrun -- " + c.word + ")")
 		case len(args) > 1 && (args[1] == "--help" || args[1] == "-h"):
-			return out("hardrun " + strings.TrimSpace(c.word+" "+c.use) + "\n" + c.does + "\n")
+			text := "hardrun " + strings.TrimSpace(c.word+" "+c.use) + "\n" + c.does + "\n"
+			for _, o := range subcommandOptions() {
+				if o[0] == c.word {
+					text += o[1]
+				}
+			}
+			return out(text)
 		default:
 			return c.run(args[1:])
 		}
 	}
 	return usage("unknown subcommand " + args[0])
+}
+
+// subcommandOptions are what help says of the options that subcommands have of their own.
+func subcommandOptions() [3][2]string {
+	return [3][2]string{{"plan", planOptions}, {"security", securityOptions}, {"inspect", inspectOptions}}
 }
 
 const helpHead = `hardrun: systemd's sandbox for every machine and container that has no systemd
@@ -127,6 +138,9 @@ func help() int {
 		if c.run != nil {
 			b.WriteString("  " + pad(c.word, 12) + c.does + "\n")
 		}
+	}
+	for _, o := range subcommandOptions() {
+		b.WriteString("\noptions of " + o[0] + "\n" + o[1])
 	}
 	named := func(name string) bool {
 		for _, g := range helpGroups {

@@ -627,7 +627,7 @@ func TestNotesConsole(t *testing.T) {
 // At a terminal a plan has its width, and colours unless they are not wanted; in a pipe it has
 // neither.
 func TestPlanAtATerminal(t *testing.T) {
-	words := []string{"plan", "--user=nobody", "--caps=none", "--protect-kernel-tunables", "--private-tmp", "--private-devices", "--system-call-filter=@system-service", "--", probe, "a", "long", "line", "of", "words", "that", "does", "not", "fit", "into", "eighty", "columns"}
+	words := []string{"plan", "--user=nobody", "--caps=none", "--protect-kernel-tunables", "--private-tmp", "--private-devices", "--system-call-filter=@system-service", "--", "/bin/true", "a", "long", "line", "of", "words", "that", "does", "not", "fit", "into", "eighty", "columns"}
 	paint := regexp.MustCompile("\x1b\\[[0-9;]*m")
 	for _, width := range []int{80, 120} {
 		for _, env := range []string{"TERM=xterm", "TERM=dumb", "TERM=xterm NO_COLOR=1"} {

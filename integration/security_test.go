@@ -158,7 +158,7 @@ func TestSecurityWithoutRoot(t *testing.T) {
 		t.Errorf("inspect of a foreign process: status %d: %s%s", r.code, r.stdout, r.stderr)
 	}
 	r = program{argv: []string{hardrun, "security", "--pid", itoa(other.cmd.Process.Pid)}, attr: nobody}.run(t)
-	if r.code != 0 || !strings.Contains(r.stdout, "of 81 rows cannot be known (") {
+	if r.code != 0 || !strings.Contains(r.stdout, "of 81 rows cannot be known:\n") {
 		t.Errorf("security of a foreign process: status %d: %s%s", r.code, r.stdout, r.stderr)
 	}
 	r = program{argv: []string{hardrun, "inspect", "--all"}, attr: nobody}.run(t)

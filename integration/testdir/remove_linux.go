@@ -9,9 +9,13 @@ import (
 )
 
 // Remove removes a directory and all below it, unless something is mounted there: what a mount
-// shows is not the test's. It is the error then, and nothing is removed.
+// shows is not the test's. That is the error then, and
+// nothing is removed. One that is gone already is none.
 func Remove(dir string) error {
 	dir, err := filepath.EvalSymlinks(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,9 @@ func TestRemove(t *testing.T) {
 	if _, err := os.Lstat(dir); !os.IsNotExist(err) {
 		t.Errorf("after it: %v", err)
 	}
+	if err := Remove(dir); err != nil {
+		t.Errorf("again: %v", err)
+	}
 	if err := Remove("/proc"); err == nil || !strings.Contains(err.Error(), "is mounted on /proc") {
 		t.Errorf("/proc: got %v", err)
 	}

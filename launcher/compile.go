@@ -52,6 +52,7 @@ type compiler struct {
 	userns     userNS
 	outer      bool         // root made, before it, what it shall not own
 	firstMaps  *ns.UserMaps // of a user namespace that comes first
+	lacked     caps.Set     // what the bounding set lacked before it, of root
 	lastNS     *lastUserNamespaceStep
 	start      *Start  // what a second start is or was for; nil where there is none
 	replaced   [3]bool // standard streams that are connected anew

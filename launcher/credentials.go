@@ -17,7 +17,7 @@ func (c *compiler) credentials() {
 	if !c.env.linux() {
 		return
 	}
-	outside := c.env.Caps.Bounding
+	outside := c.env.Caps.Bounding.Without(c.lacked)
 	if c.userns == lastUserNS {
 		// unshare(2) gives every capability inside, and clears the securebits.
 		inside := *c.env
@@ -102,10 +102,7 @@ func (c *compiler) idsOfFirst(name string, from policy.Origin) bool {
 	}
 	c.setGroup = false
 	switch {
-	case root:
-		if (p.User.Set || p.Group.Set) && !env.Again.UserNS {
-			c.plan.Start.setGID, c.plan.Start.gid = true, c.gid
-		}
+	case root: // the group is in the maps
 	case c.dropped:
 		c.refuse("User", p.User.From, ExitUser, "without root a user namespace has only the own user: uid "+strconv.FormatUint(uint64(env.UIDs[1]), 10))
 		return false
@@ -159,14 +156,15 @@ func (c *compiler) capabilities(outside caps.Set) {
 	if p.AmbientCapabilities.Set {
 		from, name = p.AmbientCapabilities.From, "AmbientCapabilities"
 	}
-	if c.userns == lastUserNS && !p.User.Set {
+	widened := c.userns == lastUserNS || c.lacked != 0
+	if widened && !p.User.Set {
 		from, name = p.PrivateUsers.From, "PrivateUsers"
 		if p.UserNamespacePath.Set {
 			from, name = p.UserNamespacePath.From, "UserNamespacePath"
 		}
 	}
 	bounding := env.Caps.Bounding
-	if !p.CapabilityBoundingSet.Set && bounding != outside && c.userns == lastUserNS {
+	if !p.CapabilityBoundingSet.Set && bounding != outside && widened {
 		bounding = outside
 		c.add(StageBounding, caps.DropBounding{Keep: bounding, Last: env.LastCap}, name, from, ExitCaps).Because = "the user namespace must not have more than was inherited"
 	}
@@ -180,7 +178,7 @@ func (c *compiler) capabilities(outside caps.Set) {
 		}
 	}
 	c.final.Bounding = bounding
-	c.setCaps = c.userns == lastUserNS || p.User.Set || p.CapabilityBoundingSet.Set || p.AmbientCapabilities.Set
+	c.setCaps = widened || p.User.Set || p.CapabilityBoundingSet.Set || p.AmbientCapabilities.Set
 	if !c.setCaps {
 		if p.SecureBits.Set {
 			c.addSecureBits()

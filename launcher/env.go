@@ -28,13 +28,14 @@ type Snapshot struct {
 // first one had planned it (Plan.Start). The zero Again is the first start.
 type Again struct {
 	UserNS, PIDNS, Init bool
-	Explain             bool  // who explains denials was started
-	Socket              int   // the way to it
-	Outer               bool  // the namespaces that the user namespace does not own were made before it
-	Denied              int   // the errno by which a user namespace was denied; 0 where it was not
-	Guessed             bool  // the constructor made a PID namespace by a guess: this is the first start
-	CGroups             []int // the control groups that were made, by their directories
-	Starter             int   // the PID of the first start, which who started hardrun knows; 0 in the first
+	Explain             bool     // who explains denials was started
+	Socket              int      // the way to it
+	Outer               bool     // the namespaces that the user namespace does not own were made before it
+	Denied              int      // the errno by which a user namespace was denied; 0 where it was not
+	Lacked              caps.Set // Start.Lacked of the first start
+	Guessed             bool     // the constructor made a PID namespace by a guess: this is the first start
+	CGroups             []int    // the control groups that were made, by their directories
+	Starter             int      // the PID of the first start, which who started hardrun knows; 0 in the first
 }
 
 // Any tells whether this is a second start.

@@ -170,7 +170,7 @@ func (c *compiler) userNamespace() {
 		}
 		return
 	case env.Again.UserNS:
-		c.userns, c.outer = firstUserNS, env.Again.Outer
+		c.userns, c.outer, c.lacked = firstUserNS, env.Again.Outer, env.Again.Lacked
 		if !asked {
 			why, from = asksNamespaces(p, c.given)
 		}
@@ -221,6 +221,9 @@ func (c *compiler) userNamespace() {
 		// Inside, there is every capability; over the host there is none any more.
 		inside := *env
 		all := caps.All(env.LastCap)
+		if env.UIDs[1] == 0 {
+			c.lacked = all.Without(env.Caps.Bounding)
+		}
 		inside.Caps = CapState{Permitted: all, Effective: all, Bounding: all}
 		inside.SecureBits = 0
 		inside.NoSetgroups = maps.DenySetgroups
@@ -393,7 +396,7 @@ func (c *compiler) again() {
 	if !env.linux() {
 		return
 	}
-	start := &Start{UserNS: c.firstMaps, Outer: c.outer, Denied: env.Again.Denied}
+	start := &Start{UserNS: c.firstMaps, Outer: c.outer, Denied: env.Again.Denied, Lacked: c.lacked}
 	c.start = start
 	if p.PrivatePIDs.V {
 		switch {

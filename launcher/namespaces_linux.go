@@ -27,12 +27,6 @@ func (s *Start) Rows(p *row.Program) {
 		step.Do(p)
 		step.Check(p)
 	}
-	if s.setGID {
-		p.Step(&row.Step{Text: "groups: before the user namespace", Tail: "DelegateNamespaces=", Exit: ExitGroup})
-		step := caps.SetGID{GID: s.gid}
-		step.Do(p)
-		step.Check(p)
-	}
 }
 
 // Prepare shows that the ids are those of the plan.

@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"github.com/hardrun/hardrun/caps"
 	"github.com/hardrun/hardrun/cgroup"
 	"github.com/hardrun/hardrun/ns"
 	"github.com/hardrun/hardrun/policy"
@@ -53,6 +54,7 @@ type Start struct {
 	Explain  bool         // a process that explains denials
 	Outer    bool         // what the user namespace does not own was made before it, by root
 	Denied   int          // the errno by which one was denied before; 0 where it was not
+	Lacked   caps.Set     // what root's bounding set lacks, and shall lack in the user namespace, which fills it
 
 	Homes []*cgroup.Home // what the parent removes when the daemon has ended
 	Kill  bool           // and before that it kills who is left in the first of them
@@ -60,9 +62,8 @@ type Start struct {
 	Delegate bool
 
 	// Before a user namespace in which they could not be set any more.
-	setGroups, setGID bool
-	groups            []uint32
-	gid               uint32
+	setGroups bool
+	groups    []uint32
 
 	tail  string   // the directive it is for: "PrivatePIDs= --private-pids"
 	hints []string // how a launch could go on without

@@ -51,6 +51,18 @@ func (v *View) copyDevices(l *Layer) error {
 		if st.nodes[i], err = cloneTree(fd, false); err != nil {
 			return err
 		}
+		// It is the host's: mode and owner are not the daemon's to change. Devices can be
+		// written to all the same.
+		if err := v.setAttr(st.nodes[i], ReadOnly, false); err != nil {
+			return err
+		}
+		var fs unix.Statfs_t
+		if err := unix.Fstatfs(st.nodes[i], &fs); err != nil {
+			return os.NewSyscallError("fstatfs", err)
+		}
+		if fs.Flags&unix.ST_RDONLY == 0 {
+			return errors.New("/dev/" + d.name + ": read back a mount that is not read-only")
+		}
 		if err := closeFD(fd); err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func start(t *launcher.Thread, spec *launcher.Start, command int) int {
 	if err != nil {
 		return notAgain(err, exit)
 	}
-	head := C.struct_hr_again{form: C.HR_AGAIN_START, proc_fd: C.int32_t(proc), denied: C.int32_t(spec.Denied), command_fd: C.int32_t(command)}
+	head := C.struct_hr_again{form: C.HR_AGAIN_START, proc_fd: C.int32_t(proc), denied: C.int32_t(spec.Denied), lacked: C.uint64_t(spec.Lacked), command_fd: C.int32_t(command)}
 	if command > 0 {
 		for _, fd := range append([]int{command}, toldKeep...) {
 			if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {

@@ -9,6 +9,7 @@ import "C"
 import (
 	"unsafe"
 
+	"github.com/hardrun/hardrun/caps"
 	"github.com/hardrun/hardrun/launcher"
 	"github.com/hardrun/hardrun/process"
 	"github.com/hardrun/hardrun/row"
@@ -63,6 +64,7 @@ func newThread() *launcher.Thread {
 			Socket:  int(s.explain_fd),
 			Outer:   s.again_flags&C.HR_AGAIN_OUTER != 0,
 			Denied:  int(s.denied),
+			Lacked:  caps.Set(s.lacked),
 			Guessed: C.hr_guessed() != 0,
 			Starter: int(s.starter),
 		},

@@ -1671,6 +1671,7 @@ static void start_again(struct hr_again *h, int root)
 		refuse_errno(226, "start again: ", "prctl(PR_SET_DUMPABLE): ", r);
 	hr_snapshot.again_flags = h->flags;
 	hr_snapshot.denied = h->denied;
+	hr_snapshot.lacked = h->lacked;
 	hr_snapshot.starter = h->pid;
 	why = "";
 	if ((r = call1(SYS_close, h->proc_fd)) || (r = call2(SYS_munmap, ptr(h), h->size)))

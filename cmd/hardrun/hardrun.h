@@ -38,6 +38,7 @@ struct hr_snapshot {
 	uint64_t affinity[128];        // the CPUs of the main thread
 	uint64_t timer_slack;          // nanoseconds
 	uint64_t standard[3][2];       // device and inode of descriptors 0, 1, 2
+	uint64_t lacked;               // HR_AGAIN_USERNS: what the bounding set lacked before, where that counts
 	int32_t affinity_bytes;        // how many bytes of it the kernel filled
 	uint8_t closed;                // bit n: descriptor n (0, 1, 2) was closed
 	uint8_t pinned;                // the process was pinned to one CPU
@@ -82,6 +83,7 @@ struct hr_again {
 	// START: the control groups that the parent removes: the directories above them, and
 	// their own, by which they are held (flock(2)); -1 for one that was waived.
 	int32_t above[HR_CGROUPS], cgroups[HR_CGROUPS];
+	uint64_t lacked; // START: capabilities that the bounding set lacks, and shall lack in the user namespace
 };
 
 extern struct hr_snapshot hr_snapshot;

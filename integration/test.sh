@@ -84,6 +84,9 @@ echo "== tests as $me"
 status=0
 go test -v -count=1 -timeout 40m -tags "$tags" ./... >"$work/log" 2>&1 || status=$?
 report "$work/log" "$me"
+if [ -n "${ATTACKS-}" ]; then # doc/attacks.md shows this run
+	step attackdoc go run ./integration/attackdoc -log "$work/log"
+fi
 if [ "$status" != 0 ] && [ "$f" = 0 ]; then
 	failed=$((failed + 1))
 	cat "$work/log"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# setup.sh demo|test|bench: installs the Debian packages which that needs and
+# setup.sh demo|test|bench|release: installs the Debian packages which that needs and
 # which are missing, and names them before it does. Without root or apt-get it
 # installs nothing and lists what is missing; what needs it then says so itself.
 set -eu
@@ -8,14 +8,16 @@ cd "$(dirname "$0")/.."
 # A package, a command or a file by which it shows, and the service that it brings, if any.
 demo='bind9:named:named bind9-dnsutils:dig libcap2-bin:capsh iproute2:ip musl-tools:musl-gcc'
 bench='musl-tools:musl-gcc runit:chpst gosu:gosu bubblewrap:bwrap firejail:firejail runc:runc libseccomp-dev:/usr/include/seccomp.h'
-test="$demo strace:strace bubblewrap:bwrap runc:runc runit:chpst s6:s6-svc execline:execlineb gosu:gosu unbound:unbound:unbound dns-root-data:/usr/share/dns/root.key nginx-light:nginx:nginx redis-server:redis-server:redis-server curl:curl nodejs:node python3:/usr/bin/python3 libcap-ng-utils:pscap pkg-config:pkg-config libseccomp-dev:/usr/include/seccomp.h"
+release='musl-tools:musl-gcc gcc-aarch64-linux-gnu:aarch64-linux-gnu-gcc faketime:faketime'
+test="$demo $release strace:strace bubblewrap:bwrap runc:runc runit:chpst s6:s6-svc execline:execlineb gosu:gosu unbound:unbound:unbound dns-root-data:/usr/share/dns/root.key nginx-light:nginx:nginx redis-server:redis-server:redis-server curl:curl nodejs:node python3:/usr/bin/python3 libcap-ng-utils:pscap pkg-config:pkg-config libseccomp-dev:/usr/include/seccomp.h"
 
 case ${1-} in
 demo) wanted=$demo ;;
 bench) wanted=$bench ;;
+release) wanted=$release ;;
 test) wanted=$test ;;
 *)
-	echo "usage: setup.sh demo|test|bench" >&2
+	echo "usage: setup.sh demo|test|bench|release" >&2
 	exit 64
 	;;
 esac
@@ -51,6 +53,17 @@ if [ "$1" = test ] && [ "$(cat bin/peers/daemons/packages 2>/dev/null)" != "$uni
 	daemons=$units
 fi
 
+# For the binary of arm64, unpacked as well: its musl, which is a package of that architecture,
+# and the emulator, which would make the kernel run all of arm64's programs if it were installed.
+arm64=
+case $1 in
+test | release)
+	if [ "$(uname -m)" = x86_64 ] && ! [ -e bin/peers/arm64/musl ]; then
+		arm64='musl-dev:arm64 qemu-user-static'
+	fi
+	;;
+esac
+
 # The unit files of 150 packages are downloaded, 80 MB, and the 2 MB of units in them kept.
 if [ "$1" = test ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
 	corpus=$(mktemp -d)
@@ -58,13 +71,13 @@ if [ "$1" = test ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; 
 	rm -rf "$corpus"
 fi
 
-if [ -z "$missing$openrc$daemons" ]; then
+if [ -z "$missing$openrc$daemons$arm64" ]; then
 	echo "setup: nothing to install for $1"
 	exit 0
 fi
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-	echo "setup: missing for $1:$missing${openrc:+ openrc}${daemons:+ $daemons}"
+	echo "setup: missing for $1:$missing${openrc:+ openrc}${daemons:+ $daemons}${arm64:+ $arm64}"
 	echo "setup: nothing is installed, as this $([ "$(id -u)" = 0 ] && echo 'machine has no apt-get' || echo 'is not root'); what needs them is skipped, and says so"
 	exit 0
 fi
@@ -89,7 +102,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 export DEBIAN_FRONTEND=noninteractive
-echo "setup: for $1, these Debian packages are missing:$missing${openrc:+ openrc (unpacked below bin/peers, not installed)}${daemons:+ and, unpacked as well, $daemons}"
+echo "setup: for $1, these Debian packages are missing:$missing${openrc:+ openrc (unpacked below bin/peers, not installed)}${daemons:+ and, unpacked as well, $daemons}${arm64:+ and, unpacked as well, $arm64}"
 if ! apt-get update -qq; then
 	echo "setup: apt-get update failed; the lists that are here are used"
 fi
@@ -127,7 +140,7 @@ unpack() {
 	done
 }
 
-if [ -n "$openrc$daemons" ]; then
+if [ -n "$openrc$daemons$arm64" ]; then
 	mkdir -p bin/peers
 	work=$(mktemp -d bin/peers/new.XXXXXX)
 fi
@@ -155,6 +168,23 @@ if [ -n "$daemons" ]; then
 		echo "setup: the daemons could not be fetched; their tests are skipped, and say so"
 	fi
 fi
-if [ -n "$openrc$daemons" ]; then
+if [ -n "$arm64" ]; then
+	rm -rf "${work:?}"/*
+	# With lists of their own: this machine's dpkg and apt-get need not know of arm64.
+	mkdir -p "$work/lists/partial"
+	lists="-o APT::Architectures::=amd64 -o APT::Architectures::=arm64 -o Dir::State::lists=$PWD/$work/lists -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root"
+	# Package names and options are words.
+	# shellcheck disable=SC2086
+	if apt-get -qq $lists update && unpack $lists download $arm64; then
+		dpkg-deb -f "$work"/musl-dev_*_arm64.deb Version >"$work/root/musl"
+		find "$work/root/usr/bin" -name 'qemu-*-static' ! -name qemu-aarch64-static -delete
+		rm -rf bin/peers/arm64
+		mv "$work/root" bin/peers/arm64
+		echo "setup: musl and qemu for arm64 are unpacked in bin/peers/arm64"
+	else
+		echo "setup: musl and qemu for arm64 could not be fetched; what needs them says so"
+	fi
+fi
+if [ -n "$openrc$daemons$arm64" ]; then
 	rm -rf "$work"
 fi

@@ -2,7 +2,7 @@
 # make libseccomp the same with --filter-backend=libseccomp, by gcc and glibc (libseccomp-dev, pkg-config)
 # make demo       named on port 53 without privilege, step by step (root, Debian: installs what it needs, and says so)
 # make test       all tests (root: all of them; else what can run, and what could not is listed)
-# make test-faults every system call of eight launches made to fail and to lie (root, half an hour)
+# make test-faults every system call of eight launches made to fail and to lie, and every lack of privilege (root, half an hour)
 # make test-vm    what needs a machine with cgroup2 alone, on Debian's kernels in qemu (root installs what it needs)
 # make lint       gofumpt, vet, staticcheck, errcheck, govulncheck
 # make fuzz       each fuzz target for FUZZTIME (default 20s)

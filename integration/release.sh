@@ -25,6 +25,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+asked=${VERSION-}
 VERSION=${VERSION:-$(git describe --tags --always --dirty --abbrev=12 2>/dev/null || true)}
 COMMIT=${COMMIT:-$(git rev-parse HEAD 2>/dev/null || true)}
 MUSL_ARM64=${MUSL_ARM64:-$PWD/bin/peers/arm64}
@@ -227,7 +228,7 @@ released() {
 	VERSION=$(sed -n 's/^hardrun //p' "$1/BUILD.txt")
 	COMMIT=$(sed -n 's/^commit \([0-9a-f]*\)$/\1/p' "$1/BUILD.txt")
 	[ -n "$VERSION" ] || fail "$1/BUILD.txt names no version"
-	here=$(git describe --tags --always --dirty --abbrev=12 2>/dev/null || true)
+	here=${asked:-$(git describe --tags --always --dirty --abbrev=12 2>/dev/null || true)}
 	[ -z "$here" ] || [ "$here" = "$VERSION" ] || fail "$1 holds $VERSION, and these sources are $here"
 }
 

@@ -283,15 +283,24 @@ func (l *loop) takeSignals() (sent, typed uint64, err error) {
 	}
 }
 
-// heed acts on signals: a stop is last, and a reload before it in vain.
+// heed acts on signals: a stop is behind the others, and a reload before it in vain.
 func (l *loop) heed(sent, typed uint64) {
 	const stops = 1<<(unix.SIGTERM-1) | 1<<(unix.SIGINT-1)
+	const goes = 1 << (unix.SIGCONT - 1)
+	l.forward(sent, typed, Caught&^stops&^goes&^(1<<(unix.SIGCHLD-1)))
+	if (sent|typed)&stops != 0 {
+		l.askStop()
+	}
+	// runsv sends it with TERM: a stopped process must not go on before it has that.
+	l.forward(sent, typed, Caught&goes)
+}
+
+// forward passes those signals of a set on which came.
+func (l *loop) forward(sent, typed, set uint64) {
 	for n := 1; n <= 64; n++ {
 		bit := uint64(1) << (n - 1)
-		if (sent|typed)&bit&Caught&^stops&^(1<<(unix.SIGCHLD-1)) == 0 {
-			continue
-		}
 		switch {
+		case (sent|typed)&bit&set == 0:
 		case n == int(unix.SIGHUP) && l.reloads():
 			l.askReload()
 		case l.main == 0:
@@ -299,9 +308,6 @@ func (l *loop) heed(sent, typed uint64) {
 		default:
 			l.send(l.main, n)
 		}
-	}
-	if (sent|typed)&stops != 0 {
-		l.askStop()
 	}
 }
 

@@ -29,7 +29,7 @@ else
 fi
 if ! [ -x "$dir/root/usr/bin/systemd-analyze" ]; then
 	# debootstrap mounts /proc in the root; in a mount namespace of its own it does not stay.
-	unshare --mount --propagation=private debootstrap --variant=minbase --include=systemd sid "$dir/root" http://deb.debian.org/debian
+	unshare --mount --propagation=private debootstrap --variant=minbase --include=systemd sid "$dir/root" ${MIRROR:+"$MIRROR"}
 fi
 chroot "$dir/root" systemd-analyze --version | head -n 1
 HARDRUN_UNITS=yes HARDRUN_ORACLE_ROOT=$dir/root go test -count=1 -run '^TestExposureUpdate$' . -update-exposure -v

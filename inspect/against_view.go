@@ -251,27 +251,10 @@ func (j *judge) look(path string) (place, error) {
 		return place{}, j.blind
 	}
 	// A file system that a program serves may make who looks wait for ever.
-	if m := j.covering(path); m != nil && (strings.HasPrefix(m.Type, "fuse") || m.Type == "autofs") {
+	if m := j.proc.covering(path); m != nil && (strings.HasPrefix(m.Type, "fuse") || m.Type == "autofs") {
 		return place{}, errors.New(path + " is on a file system of the type " + m.Type + ", which is not looked into")
 	}
 	return j.see.look(path)
-}
-
-// covering is the mount of a path, as far as its text tells.
-func (j *judge) covering(path string) *Mount {
-	var best *Mount
-	for i := range j.proc.Mounts {
-		m := &j.proc.Mounts[i]
-		if !m.Covered && within(path, m.Point) && (best == nil || len(m.Point) >= len(best.Point)) {
-			best = m
-		}
-	}
-	return best
-}
-
-// within tells whether a path is at or below another.
-func within(path, top string) bool {
-	return top == "/" || path == top || strings.HasPrefix(path, top) && path[len(top)] == '/'
 }
 
 // mountOf is the mount that a place is on; nil where the list does not have it.

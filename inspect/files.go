@@ -232,7 +232,7 @@ func (v *mountView) outside(path, root string, mount int) (m *Mount, why string)
 		m = &v.mounts[i]
 	}
 	switch {
-	case m == nil && mount != v.top, mount == v.top && !beneath(path, root):
+	case m == nil && mount != v.top, mount == v.top && !within(path, root):
 		return m, "outside of its root"
 	case m != nil && m.Covered && m.ID != v.top:
 		return m, "below another mount"

@@ -124,7 +124,7 @@ func view(mounts []Mount, top int) *mountView {
 		case known && m.Point == mounts[parent].Point:
 			buried[parent] = true
 		}
-		if over >= 0 && mounts[over].Parent == m.Parent && beneath(m.Point, mounts[over].Point) {
+		if over >= 0 && mounts[over].Parent == m.Parent && within(m.Point, mounts[over].Point) {
 			lost[i] = true
 			continue
 		}
@@ -177,13 +177,23 @@ func (v *mountView) over(mount int, path string) bool {
 		return false
 	}
 	m := &v.mounts[v.places[i-1]]
-	return m.Parent == mount && m.ID != mount && beneath(path, m.Point)
+	return m.Parent == mount && m.ID != mount && within(path, m.Point)
 }
 
-// beneath tells whether a path is another or below it.
-func beneath(path, dir string) bool {
-	rest, found := strings.CutPrefix(path, dir)
-	return found && (rest == "" || rest[0] == '/' || dir == "/")
+// within tells whether a path is at or below another.
+func within(path, top string) bool {
+	return top == "/" || path == top || strings.HasPrefix(path, top) && path[len(top)] == '/'
+}
+
+// covering is the mount that has a path in it, by their names; nil for none.
+func (p *Process) covering(path string) (best *Mount) {
+	for i := range p.Mounts {
+		m := &p.Mounts[i]
+		if !m.Covered && within(path, m.Point) && (best == nil || len(m.Point) >= len(best.Point)) {
+			best = m
+		}
+	}
+	return best
 }
 
 // byPlace sorts numbers of mounts by parent, and then so that a place comes right before

@@ -614,7 +614,7 @@ func TestCoveredAsWalked(t *testing.T) {
 		for id := 11; id < 11+random.IntN(8); id++ {
 			parent := list[random.IntN(len(list))]
 			point := points[random.IntN(len(points))]
-			if !beneath(point, parent.Point) || slices.ContainsFunc(list, func(m Mount) bool { return m.Parent == parent.ID && m.Point == point }) {
+			if !within(point, parent.Point) || slices.ContainsFunc(list, func(m Mount) bool { return m.Parent == parent.ID && m.Point == point }) {
 				continue
 			}
 			list = append(list, Mount{ID: id, Parent: parent.ID, Point: point})

@@ -81,18 +81,12 @@ func (t *rater) unseen() exposure.Result {
 	return unknown("not all of what it sees can be looked at")
 }
 
-// covering is the mount that has a path in it, by their names.
-func (t *rater) covering(path string) (best *Mount) {
+// covering is the mount that has a path in it; nil where the mounts are not known.
+func (t *rater) covering(path string) *Mount {
 	if t.p.Why("Mounts") != "" {
 		return nil
 	}
-	for i := range t.p.Mounts {
-		m := &t.p.Mounts[i]
-		if !m.Covered && within(path, m.Point) && (best == nil || len(m.Point) >= len(best.Point)) {
-			best = m
-		}
-	}
-	return best
+	return t.p.covering(path)
 }
 
 // some looks whether paths are writable: how many are there, how many of them are, the first

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The whole fault matrix: every system call of eight launches made to fail and to
-# lie. More than 40,000 starts, half an hour and more; `make test` takes a sample.
+# The whole fault matrix: every system call of 17 kinds of launches made to fail and to
+# lie. More than 100,000 starts, half an hour and more; `make test` takes a sample.
 # Before it the matrix of missing privileges, some 6,000 starts, one minute, which
 # writes doc/privileges.md.
 #
@@ -13,7 +13,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 1
 fi
 if ! command -v strace >/dev/null; then
-	echo "faults.sh: needs strace, which injects the faults" >&2
+	echo "faults.sh: needs strace, which tells what calls there are" >&2
 	exit 1
 fi
 given=

@@ -117,6 +117,9 @@ func plain(v json.RawMessage) string {
 // serial is what differs from start to start: the number of an inode in a name.
 var serial = regexp.MustCompile(`:\[\d+\]`)
 
+// others are the variables that have another value in each start.
+var others = []string{"INVOCATION_ID", "SYSTEMD_EXEC_PID", "LISTEN_PID", "MAINPID", "NOTIFY_SOCKET", "LISTEN_PIDFDID"}
+
 // settle takes out what differs by itself, and says of namespaces and root whose they are.
 func (r *Report) settle(root string, host map[string]string, state, around map[string]json.RawMessage, dir string) error {
 	for _, k := range []string{"pid", "ppid", "sid", "pgid", "session_keyring", "mount_ns", "namespaces", "mounts", "threads", "fds", "env", "limits", "tty_session", "root"} {
@@ -156,8 +159,11 @@ func (r *Report) settle(root string, host map[string]string, state, around map[s
 		r.State["mount "+words[1]] = strings.Join(words, " ")
 	}
 	for _, v := range env {
-		name, _, _ := strings.Cut(v, "=")
-		r.State["env "+name] = "set"
+		name, value, _ := strings.Cut(v, "=")
+		if slices.Contains(others, name) {
+			value = "set"
+		}
+		r.State["env "+name] = value
 	}
 	for i, l := range limits {
 		r.State["limit "+strconv.Itoa(i)] = fmt.Sprint(l[0], " ", l[1])

@@ -393,52 +393,9 @@ func TestCGroupDelegate(t *testing.T) {
 	}
 }
 
-// A launch that is killed at any of its calls leaves nothing but an empty group, which the
-// next start removes.
-func TestCGroupKilledAtEachCall(t *testing.T) {
-	strace := requireProgram(t, "strace", "strace")
-	dir := placeGroup(t)
-	lifeEnd(t, dir)
-	for _, more := range [][]string{nil, {"--init", "--kill-mode=mixed"}, {"--private-pids"}} {
-		start := slices.Concat([]string{hardrun}, placeWays, more, []string{"--cgroup=web", "--user=nobody", "--caps=none", "--", probe, "exit", "0"})
-		complete := traced(t, "", placeIn(dir, start...)...)
-		if complete.code != 0 {
-			t.Fatalf("status %d, %q", complete.code, complete.stderr)
-		}
-		points := lifePoints(complete.text)
-		step, hit, tried := max(1, len(points)/(40**attacks)), 0, 0
-		for i, p := range points {
-			// Between the making of the group and its mark stand but a few.
-			if i%step != 0 && i > 20 && !slices.Contains([]string{"fchmod", "flock", "fsetxattr", "unlinkat"}, p.name) {
-				continue
-			}
-			tried++
-			log := directory(t, 0o755) + "/trace"
-			argv := slices.Concat([]string{"unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--", strace, "-f", "-q", "-o", log, "-e", "trace=execve," + p.name, "-e", "inject=" + p.name + ":signal=KILL:when=" + itoa(p.n), "--"}, start)
-			r := program{argv: placeIn(dir, argv...)}.run(t)
-			if strings.Contains(read(t, log), "killed by SIGKILL") {
-				hit++
-			}
-			eventually(t, "no process", func() bool { return len(lifeProcs(t, dir)) == 0 })
-			for _, d := range placeTree(t, dir)[1:] {
-				if d != dir+"/web" {
-					t.Errorf("killed at %s, the %d.: left is %s (%d, %q)", p.name, p.n, d, r.code, r.stderr)
-				}
-			}
-			next := program{argv: placeIn(dir, start...)}.run(t)
-			if next.code != 0 || next.stderr != "" {
-				t.Errorf("after one that was killed at %s, the %d.: status %d, %q", p.name, p.n, next.code, next.stderr)
-				_ = os.Remove(dir + "/web")
-			}
-			if tree := placeTree(t, dir+"/web"); len(tree) > 1 || len(tree) == 1 && more != nil {
-				t.Errorf("after the next one: %q", tree)
-			}
-		}
-		t.Logf("%q: %d calls, of them %d tried, %d killed", more, len(points), tried, hit)
-		if hit < tried*2/3 || tried < 20 {
-			t.Errorf("of %d launches %d were killed", tried, hit)
-		}
-	}
+type killPoint struct {
+	name string
+	n    int // the how many-th of its name, of its thread
 }
 
 // lifePoints are the calls of a trace from the one that makes the group on, but for those

@@ -16,6 +16,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/hardrun/hardrun/integration/assurance"
 )
 
 const (
@@ -61,7 +63,40 @@ func update(log string) error {
 			run = "on Linux " + strings.TrimSpace(string(release)) + ", " + runtime.GOARCH
 		}
 	}
-	return os.WriteFile(page, []byte(render(run, results)), 0o644)
+	if err := os.WriteFile(page, []byte(render(run, results)), 0o644); err != nil || log == "" {
+		return err
+	}
+	record := found(results)
+	return record.Save()
+}
+
+// found is what doc/assurance.md says of a run.
+func found(results map[string]string) *assurance.Run {
+	passed, failed, skipped, shown := 0, 0, 0, 0
+	for _, a := range attacks {
+		switch verdict, _, _ := strings.Cut(results[a.id], ":"); verdict {
+		case "passed":
+			passed++
+		case "skipped":
+			skipped++
+		default: // one that has not run is not known
+			failed++
+		}
+		if a.shown != "" {
+			shown++
+		}
+	}
+	all := len(attacks)
+	return &assurance.Run{
+		Name: "attacks", Title: "What has failed elsewhere, each tried against hardrun", Command: "ATTACKS=1 make test", Page: "attacks.md",
+		Figures: []assurance.Figure{
+			{Name: "attacks that fail", Value: fmt.Sprintf("%d of %d", passed, all), Goal: fmt.Sprintf("%d of %d", all, all), Met: passed == all},
+			assurance.Zero("that work, or were not tried", failed),
+			assurance.Zero("skipped", skipped),
+			assurance.Count("first shown at work without hardrun, by the same test", shown),
+		},
+		Notes: []string{"Why the others cannot be shown at work stands in the page."},
+	}
 }
 
 // byPackage are the names of all tests of the table.

@@ -2,10 +2,10 @@
 # make libseccomp the same with --filter-backend=libseccomp, by gcc and glibc (libseccomp-dev, pkg-config)
 # make demo       named on port 53 without privilege, step by step (root, Debian: installs what it needs, and says so)
 # make test       all tests (root: all of them; else what can run, and what could not is listed)
-# make test-faults every system call of eight launches made to fail and to lie, and every lack of privilege (root, half an hour)
+# make test-faults every system call of 17 kinds of launches made to fail and to lie, and every lack of privilege (root, half an hour)
 # make test-vm    what needs a machine with cgroup2 alone, on Debian's kernels in qemu (root installs what it needs)
 # make lint       gofumpt, vet, staticcheck, errcheck, govulncheck
-# make fuzz       each fuzz target for FUZZTIME (default 20s)
+# make fuzz       every fuzz target, FUZZTIME in all (default 10m)
 # make bench      launches next to their peers, as ratios of the same run
 # make generate   the man page and other generated files; make test fails when they are stale
 # make release    static binaries of amd64 and arm64 in dist/, with checksums, SBOM and how they were built
@@ -26,7 +26,7 @@ LDFLAGS := $(STRIP) -linkmode external -extldflags "$(EXTLD)" -funcalign=4 -X ma
 # Own code is not inlined: a tenth of the binary less to read in, and no slower, as a launch
 # spends its time in the kernel and in the start of the Go runtime.
 GCFLAGS := github.com/hardrun/hardrun/...=-l
-FUZZTIME ?= 20s
+FUZZTIME ?= 10m
 
 .PHONY: all build libseccomp demo test test-faults test-vm lint fuzz bench generate release reproducible install clean setup
 

@@ -1,21 +1,18 @@
 #!/bin/sh
-# fuzz.sh TIME: runs each fuzz target of each package for TIME (20s, 1000x).
+# fuzz.sh [TIME] [OPTION]...: runs every fuzz target of every package for TIME in all (10m), divided by their weights, as
+# many at a time as there are processors. It says what each came to, and of what it finds how to repeat it; status 1 then.
+#	-jobs N     so many targets at a time
+#	-run RE     only targets whose PACKAGE.NAME matches: '^unit[.]FuzzParse$'
+#	-keep       fuzz nothing: copy what was found before, and reaches more than what is kept, to testdata/fuzz
+#	-record     write the record of a whole run, from which doc/assurance.md is made
 set -eu
 cd "$(dirname "$0")/.."
-time=${1:-20s}
-list=$(mktemp)
-trap 'rm -f "$list"' EXIT
-for package in $(go list ./...); do
-	go test -list '^Fuzz' "$package" | sed -n "s|^\\(Fuzz[A-Za-z0-9_]*\\)\$|$package \\1|p" >>"$list"
-done
-if ! [ -s "$list" ]; then
-	echo "fuzz: there is no fuzz target" >&2
-	exit 1
-fi
-failed=0
-while read -r package target; do
-	echo "== $package $target"
-	go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 2s "$package" </dev/null || failed=$((failed + 1))
-done <"$list"
-echo "fuzz: $(wc -l <"$list") targets, $failed failed"
-[ "$failed" = 0 ]
+time=10m
+case ${1--} in
+-*) ;;
+*)
+	time=$1
+	shift
+	;;
+esac
+exec go run ./integration/fuzzing -time "$time" "$@"

@@ -11,10 +11,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/hardrun/hardrun/integration/assurance"
 	"github.com/hardrun/hardrun/integration/shapes"
 	"golang.org/x/sys/unix"
 )
@@ -179,6 +182,7 @@ func TestPrivileges(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the filter of Docker is written for x86-64")
 	}
+	began := time.Now()
 	room := newShapeRoom(t)
 	wants := map[string]*shapes.Report{}
 	for i := range shapes.List {
@@ -253,6 +257,22 @@ func TestPrivileges(t *testing.T) {
 		}
 		release := strings.SplitN(unix.ByteSliceToString(u.Release[:]), ".", 3) // what follows is the machine's own
 		if err := os.WriteFile("../doc/privileges.md", []byte(shapes.Document(outcomes, strings.Join(release[:2], ".")+" "+runtime.GOARCH)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		record := assurance.Run{
+			Name: "privileges", Title: "Every lack of capabilities, plain and under Docker's filter", Page: "privileges.md", Took: assurance.Span(time.Since(began)),
+			Command: "make build && go test ./integration -count=1 -timeout=1h -run '^TestPrivileges$' -full",
+			Figures: []assurance.Figure{
+				assurance.Count("starts", len(points)),
+				assurance.Zero("weaker, and ran", all[shapes.Weaker]),
+				assurance.Zero("no refusal by name, or a wrong status", all[shapes.Bad]),
+				assurance.Zero("without end", all[shapes.Hang]),
+				{Name: "refused without need", Value: strconv.Itoa(all[shapes.Needless]), Goal: "≤ 1 %", Met: all[shapes.Needless]*100 <= len(points)},
+				assurance.Count("equal", all[shapes.Equal]),
+				assurance.Count("refused, by a directive that needs what is missing", all[shapes.Refused]),
+			},
+		}
+		if err := record.Save(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -3,6 +3,7 @@ package caps
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -38,7 +39,7 @@ func TestNames(t *testing.T) {
 	if n, ok := FromName("Net_Bind_Service"); n != 10 || !ok {
 		t.Errorf("without prefix: %d, %v", n, ok)
 	}
-	for _, s := range []string{"", "cap_", "cap_net_bind", "1", "41", "cap_1", "cap_05", "cap_64", "cap_99", "cap_+5", "cap_-1", "cap_041", "chown ", "cap_cap_chown", "cap-chown"} {
+	for _, s := range []string{"", "cap_", "cap_net_bind", "1", "41", "cap_1", "cap_05", "cap_40", "cap_64", "cap_99", "cap_+5", "cap_-1", "cap_041", "chown ", "cap_cap_chown", "cap-chown"} {
 		if n, ok := FromName(s); ok || n != 0 {
 			t.Errorf("FromName(%q) = %d, %v, want none", s, n, ok)
 		}
@@ -76,6 +77,9 @@ func TestSet(t *testing.T) {
 	if s != 0x21 || !s.Has(5) || s.Has(1) || s.Has(-1) || s.Has(64) || s.Has(65) {
 		t.Fatalf("{chown,kill} is %#x", uint64(s))
 	}
+	if !s.Has(0) || !Set(1<<63).Has(63) || Set(1<<62).Has(63) {
+		t.Error("the first or the last capability is not what its bit says")
+	}
 	if got := s.String(); got != "{cap_chown,cap_kill}" {
 		t.Errorf("String() = %q", got)
 	}
@@ -109,7 +113,7 @@ func TestSet(t *testing.T) {
 	for _, c := range []struct {
 		last int
 		want Set
-	}{{-1, 0}, {0, 1}, {40, 0x1ffffffffff}, {62, 0x7fffffffffffffff}, {63, ^Set(0)}, {64, ^Set(0)}} {
+	}{{-2, 0}, {-1, 0}, {0, 1}, {40, 0x1ffffffffff}, {62, 0x7fffffffffffffff}, {63, ^Set(0)}, {64, ^Set(0)}} {
 		if got := All(c.last); got != c.want {
 			t.Errorf("All(%d) = %#x, want %#x", c.last, uint64(got), uint64(c.want))
 		}
@@ -117,12 +121,27 @@ func TestSet(t *testing.T) {
 }
 
 func TestAddOutOfRangePanics(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Error("Add(64) did not panic")
+	for _, n := range []int{-1, 64} {
+		func() {
+			defer func() {
+				if got, want := recover(), "internal error: capability "+strconv.Itoa(n); got != want {
+					t.Errorf("Add(%d): panics with %v, want %q", n, got, want)
+				}
+			}()
+			Set(0).Add(n)
+		}()
+	}
+}
+
+// An unknown word is an error that has it, in ParseList as in ParseSet.
+func TestParseListUnknown(t *testing.T) {
+	for _, in := range []string{"net_bind", "chown,net_bind", "~chown net_bind"} {
+		set, invert, all, err := ParseList(in)
+		var unknown UnknownError
+		if set != 0 || invert || all || !errors.As(err, &unknown) || unknown.Name != "net_bind" {
+			t.Errorf("ParseList(%q) = %v, %v, %v, %v", in, set, invert, all, err)
 		}
-	}()
-	Set(0).Add(64)
+	}
 }
 
 // systemd.exec(5), CapabilityBoundingSet=.

@@ -284,6 +284,75 @@ func TestGroupsOf(t *testing.T) {
 	}
 }
 
+// Of several malformed lines of a name the first one is told.
+func TestFirstMalformed(t *testing.T) {
+	d := files(t, "a:x:1\nb:x:2:2::/:/\na:x:3\na:x:::::\n", "a:x:1\nb:x:2:\na:x:3\n")
+	_, err := d.LookupUser("a")
+	errorIs(t, err, `"a" is only in a malformed line, `+d.Passwd+":1: it has less than seven fields")
+	_, err = d.LookupGroup("a")
+	errorIs(t, err, `"a" is only in a malformed line, `+d.Group+":1: it has less than four fields")
+}
+
+// A group whose line is malformed gives its members nothing, wherever in it they stand.
+func TestGroupsOfMalformedMembers(t *testing.T) {
+	d := files(t, "", "good:x:5:user\nnul:x:6:user,b\x00\nfifth:x:7:user:\nnul-first:x:8:b\x00,user\nlong:x:9:user,"+strings.Repeat("m,", lineBuffer)+"b\x00\n")
+	got, err := d.GroupsOf("user", 100)
+	if err != nil || !slices.Equal(got, []uint32{100, 5}) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	// One whose name does not end is no group 0.
+	got, err = files(t, "", strings.Repeat("n", lineBuffer+10)+",user\ngood:x:5:user\n").GroupsOf("user", 100)
+	if err != nil || !slices.Equal(got, []uint32{100, 5}) {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// What is no file of lines is refused by each look-up, and so are names that lead elsewhere.
+func TestNoDatabase(t *testing.T) {
+	dir := t.TempDir()
+	d := Database{Passwd: dir, Group: dir}
+	_, err := d.LookupUser("1")
+	errorIs(t, err, "open "+dir+": not a regular file")
+	_, err = d.LookupGroup("1")
+	errorIs(t, err, "open "+dir+": not a regular file")
+	_, err = d.GroupsOf("user", 1)
+	errorIs(t, err, "open "+dir+": not a regular file")
+	for _, name := range []string{".", ".."} {
+		_, err = files(t, name+":x:1:1::/:/\n", "").LookupUser(name)
+		errorIs(t, err, `a name is not "." or ".."`)
+	}
+}
+
+// A group file that ends in error in the midst of a line, or behind one, is no shorter group file.
+func TestGroupsOfTooLarge(t *testing.T) {
+	d := files(t, "", "")
+	for _, text := range []string{"g:x:5:user,", "g:x:5:user\n"} {
+		f, err := os.Create(d.Group)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		piece := []byte(strings.Repeat("m,", 1<<19))
+		for range maxFile/len(piece) + 1 {
+			if _, err := f.Write(piece); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, err = d.GroupsOf("user", 1)
+		errorIs(t, err, "read "+d.Group+": larger than 32 MiB")
+		_, err = d.LookupGroup("g2")
+		errorIs(t, err, "read "+d.Group+": larger than 32 MiB")
+		if _, err = d.LookupGroup("g"); (err == nil) != strings.Contains(text, "\n") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 // A group line has no greatest length: sites have groups of many thousands.
 // The member stands at every distance from the end of a buffer.
 func TestGroupsOfLongLine(t *testing.T) {
@@ -781,5 +850,20 @@ func BenchmarkUserDB(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// The bound is on what is larger than 32 MiB, and a blank is no control character.
+func TestAtTheBounds(t *testing.T) {
+	d := files(t, "www:x:33:33::/srv/my site:/bin/sh\n", "www:x:33:\n")
+	if u, err := d.LookupUser("www"); err != nil || u.Home != "/srv/my site" {
+		t.Errorf("a home with a blank: %+v, %v", u, err)
+	}
+	if err := os.Truncate(d.Passwd, 32<<20); err != nil {
+		t.Fatal(err)
+	}
+	var unknown UnknownUserError
+	if _, err := d.LookupUser("none"); !errors.As(err, &unknown) {
+		t.Errorf("a file of 32 MiB: %v", err)
 	}
 }

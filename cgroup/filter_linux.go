@@ -30,15 +30,14 @@ type loadAttr struct {
 
 // bpf is bpf(2).
 func bpf(cmd uintptr, attr unsafe.Pointer, size uintptr) (int, error) {
-	for {
+	for try := 0; ; try++ {
 		r, _, e := unix.RawSyscall(unix.SYS_BPF, cmd, uintptr(attr), size)
-		switch e {
-		case 0:
+		switch {
+		case e == 0:
 			return int(r), nil
-		case unix.EINTR, unix.EAGAIN: // a signal while the program was looked at
-			continue
+		case e != unix.EINTR && e != unix.EAGAIN || try == 100: // a signal while the program was looked at
+			return -1, e
 		}
-		return -1, e
 	}
 }
 

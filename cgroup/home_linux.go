@@ -199,6 +199,7 @@ func (s Make) Apply(int) error {
 		}
 	}
 	base := s.name
+	odd := 0
 	for n := 1; ; n++ {
 		if n > 1 {
 			s.name = base + "-" + strconv.Itoa(n)
@@ -207,11 +208,20 @@ func (s Make) Apply(int) error {
 		if err != nil || taken == nil {
 			return err
 		}
-		if s.Fixed || n == mostNames {
+		if _, is := taken.(stubborn); is {
+			odd++
+		}
+		if s.Fixed || n == mostNames || odd == 16 {
 			return taken
 		}
 	}
 }
+
+// stubborn is why a group that nobody had is another's all the time. With one name after the other that
+// is no other start, but a kernel that does not tell the truth.
+type stubborn string
+
+func (s stubborn) Error() string { return string(s) }
 
 // take makes the group by its present name. taken says why somebody else has it.
 func (s Make) take() (taken, err error) {
@@ -238,7 +248,7 @@ func (s Make) take() (taken, err error) {
 			return taken, err
 		}
 	}
-	return errors.New("another start makes and removes it all the time"), nil
+	return stubborn("another start makes and removes it all the time: flock, fgetxattr"), nil
 }
 
 // hold takes the lock of a group, and marks a new one. An old one is removed: then, and
@@ -249,8 +259,11 @@ func (s Make) hold(fd int, made bool) (done bool, taken, err error) {
 		if err != unix.EAGAIN {
 			break
 		}
-		if !made || i == 100 { // who looks at a new one lets go of it at once
+		if !made {
 			return false, errors.New("another start has it"), nil
+		}
+		if i == 100 { // who looks at a new one lets go of it at once
+			return false, stubborn("another start has what was just made: flock: " + err.Error()), nil
 		}
 		pause()
 	}

@@ -111,8 +111,8 @@ func members(text string) memberSet {
 		for len(l) <= int(last/64) {
 			l = append(l, 0)
 		}
-		for n := first; n <= last; n++ {
-			l[n/64] |= 1 << (n % 64)
+		for i := int(first / 64); i <= int(last/64); i++ {
+			l[i] |= ^uint64(0) << max(0, int(first)-i*64) & (^uint64(0) >> max(0, i*64+63-int(last)))
 		}
 	}
 	return l

@@ -217,20 +217,20 @@ func normal(path string) (string, error) {
 	if path[0] != '/' {
 		return "", bad("not an absolute path:", path)
 	}
-	clean := ""
-	for _, name := range strings.Split(path, "/") {
+	var clean []byte
+	for name := range strings.SplitSeq(path, "/") {
 		switch name {
 		case "", ".":
 		case "..":
 			return "", bad(`a path with "..":`, path)
 		default:
-			clean += "/" + name
+			clean = append(append(clean, '/'), name...)
 		}
 	}
-	if clean == "" {
-		clean = "/"
+	if len(clean) == 0 {
+		return "/", nil
 	}
-	return clean, nil
+	return string(clean), nil
 }
 
 // wordError says that a word is not in a list that the manual gives.

@@ -1,6 +1,9 @@
 package condition
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // fnmatch tells whether a text matches a pattern of fnmatch(3), without flags: "*" and "?"
 // match a "/" and a leading "." as well. With fold, ASCII letters of both cases are alike.
@@ -117,9 +120,18 @@ func inClass(name string, c byte) bool {
 	return false
 }
 
+// What a pattern may have: thirty pairs of alternatives stand for a billion patterns.
+const (
+	maxPattern = 16 << 10 // bytes
+	maxBraces  = 10_000   // braces that are opened, in all patterns that it stands for
+)
+
 // braces gives the patterns that a pattern with "{…,…}" stands for to try, until it says true
-// or fails.
-func braces(pattern string, try func(string) (bool, error)) (bool, error) {
+// or fails. left is how many it may still look at.
+func braces(pattern string, left *int, try func(string) (bool, error)) (bool, error) {
+	if *left--; *left < 0 {
+		return false, errors.New("the braces stand for too many patterns")
+	}
 	open := -1
 	depth := 0
 	parts := []int(nil) // where the alternatives begin, less one, and where the last ends
@@ -139,7 +151,7 @@ func braces(pattern string, try func(string) (bool, error)) (bool, error) {
 			parts = append(parts, i)
 			for n := range len(parts) - 1 {
 				one := pattern[:open] + pattern[parts[n]+1:parts[n+1]] + pattern[i+1:]
-				if ok, err := braces(one, try); ok || err != nil {
+				if ok, err := braces(one, left, try); ok || err != nil {
 					return ok, err
 				}
 			}
@@ -151,7 +163,11 @@ func braces(pattern string, try func(string) (bool, error)) (bool, error) {
 
 // glob tells whether an absolute pattern of glob(7), with braces, matches a path.
 func (f *Facts) glob(pattern string) (bool, error) {
-	return braces(pattern, func(p string) (bool, error) { return f.walk("", p) })
+	if len(pattern) > maxPattern {
+		return false, errors.New("the pattern is longer than 16 KiB")
+	}
+	left := maxBraces
+	return braces(pattern, &left, func(p string) (bool, error) { return f.walk("", p) })
 }
 
 // walk tells whether the rest of a pattern matches something below dir.

@@ -159,10 +159,12 @@ func normalPath(s string) (string, error) {
 			if len(name) > 255 {
 				return "", errors.New(strconv.Quote(s) + ": a name of more than 255 bytes")
 			}
-			out += "/" + name
+			if out += "/" + name; len(out) > 4095 {
+				return "", errors.New("a path of more than 4095 bytes: " + strconv.Quote(s[:100]) + "…")
+			}
 		}
 	}
-	if out == "" || len(out) > 4095 {
+	if out == "" {
 		return "", errors.New(strconv.Quote(s) + " is not the path of a file")
 	}
 	return out, nil

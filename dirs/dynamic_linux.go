@@ -3,9 +3,10 @@ package dirs
 import (
 	"errors"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -56,15 +57,22 @@ func (r Root) Reserve() (fd int, err error) {
 // takes the lock again by Root.Lock before.
 type Lock struct{ fd int }
 
-// Claim makes the process, which must be root and stay so, hold the uid, which it has chosen: its saved
-// gid becomes that number, in all threads, where Choose sees it. Children have it until they
-// execute something. 0 ends the claim.
+// Claim makes the process, which must be root and stay so, hold the uid, which it has chosen: the saved
+// gid of the calling thread, to which the goroutine is locked from then on, becomes that number, and
+// Choose sees it. Children have it until they execute something. 0 ends the claim.
 func Claim(uid int) error {
-	if err := syscall.Setresgid(-1, -1, uid); err != nil {
-		return os.NewSyscallError("setresgid", err)
+	runtime.LockOSThread()
+	const keep = ^uintptr(0)
+	// Not that of the C library, which interrupts all threads, and kills the process where one of them fails.
+	if _, _, e := unix.RawSyscall(unix.SYS_SETRESGID, keep, keep, uintptr(uid)); e != 0 {
+		return os.NewSyscallError("setresgid", e)
 	}
-	if _, _, saved := unix.Getresgid(); saved != uid {
-		return named("setresgid", errors.New("read back the saved gid "+strconv.Itoa(saved)+", want "+strconv.Itoa(uid)))
+	id := [3]uint32{^uint32(0), ^uint32(0), ^uint32(0)}
+	if _, _, e := unix.RawSyscall(unix.SYS_GETRESGID, uintptr(unsafe.Pointer(&id[0])), uintptr(unsafe.Pointer(&id[1])), uintptr(unsafe.Pointer(&id[2]))); e != 0 {
+		return os.NewSyscallError("getresgid", e)
+	}
+	if id[2] != uint32(uid) {
+		return named("getresgid", errors.New("read back the saved gid "+strconv.Itoa(int(id[2]))+", want "+strconv.Itoa(uid)))
 	}
 	return nil
 }
@@ -215,9 +223,12 @@ func readNames(fd int) (string, error) {
 // writeNames writes it anew. Who ends in between leaves less, and a line without its end counts
 // for nothing.
 func writeNames(fd int, text string) error {
-	err := unix.Ftruncate(fd, 0)
+	if err := unix.Ftruncate(fd, 0); err != nil {
+		return &os.PathError{Op: "ftruncate", Path: namesPath, Err: err}
+	}
+	var err error
 	n := len(text)
-	if err == nil && n > 0 {
+	if n > 0 {
 		n, err = unix.Pwrite(fd, []byte(text), 0)
 	}
 	if err == nil && n != len(text) {

@@ -213,8 +213,8 @@ func parseCommand(s string, expand func(string) (string, error)) (c command, res
 	}
 	args := 0
 	for c.what == "" && rest != "" {
-		if end := strings.IndexAny(rest+" ", blanks); rest[:end] == ";" {
-			rest = strings.TrimLeft(rest[end:], blanks)
+		if rest[0] == ';' && (len(rest) == 1 || strings.IndexByte(blanks, rest[1]) >= 0) {
+			rest = strings.TrimLeft(rest[1:], blanks)
 			break
 		}
 		var word string

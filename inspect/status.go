@@ -23,11 +23,15 @@ type stat struct {
 
 // parseStat reads "1 (name) S 0 …". The name may hold anything, ")" and line feeds too.
 func parseStat(text string) (s stat, err error) {
-	f := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+	name := strings.LastIndexByte(text, ')')
+	f := strings.Fields(text[name+1:])
 	// The fields behind the name, from "state" on.
 	const state, parent, flags, nice, start, priority, policy = 0, 1, 6, 16, 19, 37, 38
-	if len(f) <= start || len(f[state]) != 1 {
+	if name < 0 || len(f) <= start || len(f[state]) != 1 {
 		return s, errors.New("stat: a line that ends too early")
+	}
+	if c := f[state][0] | 0x20; c < 'a' || c > 'z' {
+		return s, errors.New("stat: no state of a process: " + strconv.Quote(f[state]))
 	}
 	s.state = f[state][0]
 	number := func(i int) (n int) {

@@ -70,10 +70,10 @@ func (v view) examine(path string) (mode uint32, noexec bool, err error) {
 	}
 	var st unix.Stat_t
 	var fs unix.Statfs_t
-	if err = unix.Fstat(fd, &st); err == nil {
-		err = unix.Fstatfs(fd, &fs)
+	if err = os.NewSyscallError("fstat", unix.Fstat(fd, &st)); err == nil {
+		err = os.NewSyscallError("fstatfs", unix.Fstatfs(fd, &fs))
 	}
-	if err := errors.Join(err, unix.Close(fd)); err != nil {
+	if err := errors.Join(err, os.NewSyscallError("close", unix.Close(fd))); err != nil {
 		return 0, false, errors.New(path + ": " + err.Error())
 	}
 	return st.Mode, fs.Flags&unix.ST_NOEXEC != 0, nil

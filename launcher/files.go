@@ -93,7 +93,7 @@ func regularOf(fd int, path string, limit int) (text []byte, err error) {
 	if err == nil {
 		text, err = readFD(fd, limit)
 	}
-	if err = errors.Join(err, unix.Close(fd)); err != nil {
+	if err = errors.Join(err, os.NewSyscallError("close", unix.Close(fd))); err != nil {
 		return nil, errors.New(path + ": " + err.Error())
 	}
 	return text, nil

@@ -342,7 +342,9 @@ func elfInterpreter(head []byte, fd int) (string, error) {
 		return "", errors.New(short)
 	}
 	table := make([]byte, size*count)
-	if n, err := unix.Pread(fd, table, int64(phoff)); err != nil || n != len(table) {
+	if n, err := unix.Pread(fd, table, int64(phoff)); err != nil {
+		return "", os.NewSyscallError("pread", err)
+	} else if n != len(table) {
 		return "", errors.New(short)
 	}
 	for ; len(table) > 0; table = table[size:] {
@@ -359,7 +361,9 @@ func elfInterpreter(head []byte, fd int) (string, error) {
 			return "", errors.New(short)
 		}
 		path := make([]byte, n)
-		if got, err := unix.Pread(fd, path, int64(off)); err != nil || got != len(path) || path[n-1] != 0 {
+		if got, err := unix.Pread(fd, path, int64(off)); err != nil {
+			return "", os.NewSyscallError("pread", err)
+		} else if got != len(path) || path[n-1] != 0 {
 			return "", errors.New(short)
 		}
 		return string(bytes.TrimRight(path, "\x00")), nil

@@ -416,14 +416,18 @@ func (c *compiler) again() {
 	if p.ExplainDenials.V {
 		c.explained(start)
 	}
+	name, from := "X-Hardrun-ExplainDenials", p.ExplainDenials.From
 	// In a service it is another parent that ends what is left.
 	if kill := killsGroup(p) && c.given.Unit == ""; !start.PIDNS && (p.Init.V || kill && p.Parent.V != "never") {
-		name, from := "X-Hardrun-Init", p.Init.From
+		name, from = "X-Hardrun-Init", p.Init.From
 		if !p.Init.V {
 			name, from = "KillMode", p.KillMode.From
 		}
 		start.Init = true
 		c.add(StageAgain, initStep{}, name, from, ExitExec)
+	}
+	if start.Init && !c.given.Death {
+		c.add(StageDeath, deathSignal{env.Parent, env.ParentSeen}, name, from, ExitExec).Because = "who kills the parent means the daemon"
 	}
 	if start.UserNS != nil && !env.Again.UserNS || start.PIDNS && !env.Again.PIDNS || start.Init && !env.Again.Init || start.Explain && !env.Again.Explain {
 		c.plan.Start = start

@@ -92,9 +92,9 @@ func eachView(p *policy.Policy, g *Given, each func(name string, from policy.Ori
 	eachGiven(p, g, each)
 }
 
-// bindName is the directive of the first bind.
+// bindName is the directive of the last bind, whose origin is that of the list.
 func bindName(p *policy.Policy) string {
-	if len(p.Binds.Items) > 0 && p.Binds.Items[0].V.ReadOnly {
+	if n := len(p.Binds.Items); n > 0 && p.Binds.Items[n-1].V.ReadOnly {
 		return "BindReadOnlyPaths"
 	}
 	return "BindPaths"

@@ -29,6 +29,7 @@ func expand(words, vars []string, unset func(name string)) []string {
 // replace resolves "${NAME}" and "$$" in one word. What is neither stays as it is.
 func replace(w string, value func(name string) string) string {
 	var b strings.Builder
+	closed := true // a "}" may still come: looked for once where there is none
 	for {
 		i := strings.IndexByte(w, '$')
 		if i < 0 || i+1 == len(w) {
@@ -36,12 +37,16 @@ func replace(w string, value func(name string) string) string {
 		}
 		b.WriteString(w[:i])
 		w = w[i:]
-		end := strings.IndexByte(w, '}')
+		end := -1
+		if w[1] == '{' && closed {
+			end = strings.IndexByte(w, '}')
+			closed = end > 0
+		}
 		switch {
 		case w[1] == '$':
 			b.WriteByte('$')
 			w = w[2:]
-		case w[1] == '{' && end > 0:
+		case end > 0:
 			b.WriteString(value(w[2:end]))
 			w = w[end+1:]
 		default:

@@ -20,12 +20,12 @@ func Of(s string, list []string) string {
 		case lower == s:
 			c = -1000
 		case len(s) >= 3 && strings.HasPrefix(lower, s):
-			c = len(w) - len(s) - 600
+			c = len(w) - 600
 		case len(s) >= 4 && strings.Contains(lower, s):
-			c = len(w) - len(s) - 300
+			c = len(w) - 300
 		case w != "":
 			if d := distance(s, lower); d <= min(1+len(s)/4, 4) && d < len(s) {
-				c = d - 100
+				c = d
 			}
 		}
 		if c < cost {

@@ -36,3 +36,43 @@ func TestDistance(t *testing.T) {
 		}
 	}
 }
+
+// What comes before what, from which length on, and how far is near.
+func TestOfBounds(t *testing.T) {
+	long := strings.Repeat("abcdefgh", 8)
+	for _, c := range []struct {
+		in   string
+		list []string
+		want string
+	}{
+		{long, []string{long + "x"}, long + "x"},
+		{long + "x", []string{long + "x"}, ""},
+		{"abc", []string{"abcde", "abc"}, "abc"},
+		{"abc", []string{"abcdefg", "abcde", "abcdef"}, "abcde"},
+		{"abc", []string{"abcdefgh"}, "abcdefgh"},
+		{"ab", []string{"abcdefgh"}, ""},
+		{"bcde", []string{"abcdefghi", "abcdef", "abcdefgh"}, "abcdef"},
+		{"defg", []string{"abcdefghi"}, "abcdefghi"},
+		{"def", []string{"abcdefghi"}, ""},
+		{"network", []string{"xnetwork", "networkverylong"}, "networkverylong"},
+		{"abcd", []string{"abcx", "zzzzabcdzzzz"}, "zzzzabcdzzzz"},
+		{"abcd", []string{"xyz", "abcx", "abcy"}, "abcx"},
+		{"abcdefgh", []string{"abcdexyz", "abcdefxy"}, "abcdefxy"},
+		{"x", []string{"y"}, ""},
+		{"ab", []string{"ax"}, "ax"},
+		{"ab", []string{"xy"}, ""},
+		{"abx", []string{"aby"}, "aby"},
+		{"axx", []string{"aby"}, ""},
+		{"abxx", []string{"abyz"}, "abyz"},
+		{"axxx", []string{"abyz"}, ""},
+		{"abcdefgh", []string{"abcdexyz"}, "abcdexyz"},
+		{"abcdefgh", []string{"abcdwxyz"}, ""},
+		{"abcdefghijklmnop", []string{"abcdefghijkl----"}, "abcdefghijkl----"},
+		{"abcdefghijklmnop", []string{"abcdefghijk-----"}, ""},
+		{"abcdefghijklmnopqrst", []string{"abcdefghijklmno-----"}, ""},
+	} {
+		if got := Of(c.in, c.list); got != c.want {
+			t.Errorf("Of(%q, %q) = %q, want %q", c.in, c.list, got, c.want)
+		}
+	}
+}

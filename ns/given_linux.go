@@ -53,8 +53,11 @@ func cloneRoot() (int, error) {
 		return -1, &os.PathError{Op: "open", Path: "/", Err: err}
 	}
 	var fs unix.Statfs_t
-	if err := unix.Fstatfs(top, &fs); err != nil || fs.Type != unix.TMPFS_MAGIC {
-		return -1, errors.Join(errors.New("the root of the mount namespace is no tmpfs"), err, closeFD(top))
+	if err := unix.Fstatfs(top, &fs); err != nil {
+		return -1, errors.Join(os.NewSyscallError("fstatfs", err), closeFD(top))
+	}
+	if fs.Type != unix.TMPFS_MAGIC {
+		return -1, errors.Join(errors.New("the root of the mount namespace is no tmpfs"), closeFD(top))
 	}
 	tree, err := cloneTree(top, false)
 	return tree, errors.Join(err, closeFD(top))
@@ -171,7 +174,7 @@ func writeFile(dir int, name string, data []byte, mode uint32) error {
 	}
 	if err == nil {
 		var st unix.Stat_t
-		if err = unix.Fstat(fd, &st); err == nil && st.Size != int64(len(data)) {
+		if err = os.NewSyscallError("fstat", unix.Fstat(fd, &st)); err == nil && st.Size != int64(len(data)) {
 			err = unix.EIO
 		}
 	}
@@ -226,7 +229,7 @@ func (v *View) mountBooted(l *Layer, at int) error {
 		err = checkTmpfs(tree, data)
 	}
 	if err == nil {
-		err = unix.Mkdirat(tree, "system", 0o555)
+		err = os.NewSyscallError("mkdirat", unix.Mkdirat(tree, "system", 0o555))
 	}
 	if err != nil {
 		return err
@@ -352,10 +355,10 @@ func (v *View) makeSecrets(l *Layer) (int, error) {
 			return -1, err
 		}
 	}
-	if err = unix.Fchmod(dir, 0o500); err == nil {
-		err = unix.Fchown(dir, int(s.UID), -1)
+	if err = unix.Fchmod(dir, 0o500); err != nil {
+		return -1, os.NewSyscallError("fchmod", err)
 	}
-	if err != nil {
+	if err = unix.Fchown(dir, int(s.UID), -1); err != nil {
 		return -1, os.NewSyscallError("fchown", err)
 	}
 	if err := errors.Join(ownedBy(tree, s.Name, s.UID, unix.S_IFDIR|0o500), closeFD(dir)); err != nil {
@@ -384,7 +387,7 @@ func (v *View) checkSecrets(l *Layer) error {
 		return err
 	}
 	var fs unix.Statfs_t
-	if err := errors.Join(unix.Fstatfs(fd, &fs), closeFD(fd)); err != nil {
+	if err := errors.Join(os.NewSyscallError("fstatfs", unix.Fstatfs(fd, &fs)), closeFD(fd)); err != nil {
 		return err
 	}
 	if fs.Flags&unix.ST_RDONLY == 0 {

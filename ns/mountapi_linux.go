@@ -23,8 +23,16 @@ func cloneTree(fd int, recursive bool) (int, error) {
 	return tree, nil
 }
 
-// setAttr sets attributes of a mount and, with deep, of all below it.
+// setAttr sets attributes of a mount and, with deep, of all below it. SealView reads those of the
+// mount itself back.
 func (v *View) setAttr(tree int, attr Attr, deep bool) error {
+	is, err := look(tree)
+	if err != nil {
+		return err
+	}
+	if is.mount != 0 {
+		v.state.closed = append(v.state.closed, sealed{is.mount, attr & (ReadOnly | NoSUID | NoDev | NoExec)})
+	}
 	if v.OneByOne {
 		return v.remount(tree, attr, deep)
 	}

@@ -30,7 +30,14 @@ type viewState struct {
 	ruleErr        error  // of all rules together
 	chroot         bool   // the old root could not be detached
 	link           []byte // what readlinkat(2) answers
-	off            bool   // there is no mount namespace, and a waiver lets that pass
+	closed         []sealed
+	off            bool // there is no mount namespace, and a waiver lets that pass
+}
+
+// sealed is a mount whose attributes were set.
+type sealed struct {
+	id   uint64
+	attr Attr
 }
 
 // carried is a mount below the host's /proc or /sys.
@@ -661,6 +668,16 @@ func (v *viewState) wanting(m *mountLine, view *View) string {
 		return "shared among the daemon's own"
 	case view.NoSUID && !m.has("nosuid"):
 		return "nosuid"
+	}
+	for i := range v.closed {
+		if c := &v.closed[i]; c.id == m.id {
+			switch lack := c.attr &^ m.attr(); {
+			case lack&ReadOnly != 0:
+				return "read-only"
+			case lack != 0:
+				return "nosuid, nodev and noexec"
+			}
+		}
 	}
 	b := v.nearest(m.point)
 	switch {

@@ -34,7 +34,15 @@ func FormatBool(b bool) string {
 }
 
 // bad is the error for a value, which stands quoted behind the words.
-func bad(why, value string) error { return errors.New(why + strconv.Quote(value)) }
+func bad(why, value string) error { return errors.New(why + shown(value)) }
+
+// shown is a value for an error, quoted: of a long one the beginning.
+func shown(value string) string {
+	if len(value) > 400 {
+		return strconv.Quote(value[:400]) + "…"
+	}
+	return strconv.Quote(value)
+}
 
 // ParseMode reads an access mode or a mask in octal notation, systemd.exec(5)
 // at UMask=: "0022", "22", up to 07777. There is no sign and no "0o".

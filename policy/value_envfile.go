@@ -31,7 +31,7 @@ func ParseEnvironmentFile(content []byte) ([]string, error) {
 	f := envFile{text: string(content)}
 	var list []string
 	for f.nextKey() {
-		line := f.line()
+		start := f.pos
 		name, found := f.key()
 		if !found {
 			continue
@@ -42,6 +42,7 @@ func ParseEnvironmentFile(content []byte) ([]string, error) {
 			value, err = f.value()
 		}
 		if err != nil {
+			line := 1 + strings.Count(f.text[:start], "\n")
 			return nil, errors.New("line " + strconv.Itoa(line) + ": " + err.Error())
 		}
 		list = append(list, name+"="+value)
@@ -75,8 +76,6 @@ func checkText(content []byte) error {
 	}
 	return nil
 }
-
-func (f *envFile) line() int { return 1 + strings.Count(f.text[:f.pos], "\n") }
 
 // until moves to the first of chars, or to the end, and gives what it passed.
 func (f *envFile) until(chars string) string {

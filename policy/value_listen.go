@@ -53,7 +53,7 @@ func ParseAddress(s string) (string, error) {
 			return "", bad("not an IPv6 address with a port: ", s)
 		}
 		scope, has := "", false
-		if port, scope, has = strings.Cut(tail, "%"); has && (scope == "" || hasControl(scope) || len(scope) > 15) {
+		if port, scope, has = strings.Cut(tail, "%"); has && (scope == "" || hasControl(scope) || len(scope) > 15 || strings.ContainsAny(scope, "/ %")) {
 			return "", bad("not a scope of an IPv6 address: ", s)
 		}
 	case strings.IndexByte(s, ':') >= 0:

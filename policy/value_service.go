@@ -307,6 +307,9 @@ func ParseOpenFile(s string) (OpenFile, error) {
 	if f.Path, err = ParsePath(fields[0]); err != nil {
 		return OpenFile{}, err
 	}
+	if f.Path == "/" {
+		return OpenFile{}, errors.New("/ is a directory")
+	}
 	f.Name = f.Path[strings.LastIndexByte(f.Path, '/')+1:]
 	if len(fields) > 1 && fields[1] != "" {
 		f.Name = fields[1]

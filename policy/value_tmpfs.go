@@ -96,11 +96,11 @@ func tmpfsOf(path, options string, given bool) (t Tmpfs, err error) {
 		return Tmpfs{}, errors.New(`a file system at "/" would be a new root: say RootDirectory=, or --minimal-root`)
 	}
 	t.Attr = ns.NoDev | ns.StrictAtime
-	if given {
-		for _, o := range tmpfsOptions(options) {
-			if err := t.option(o); err != nil {
-				return Tmpfs{}, err
-			}
+	for given {
+		var o string
+		o, options, given = tmpfsOption(options)
+		if err := t.option(o); err != nil {
+			return Tmpfs{}, err
 		}
 	}
 	for _, d := range t.Data {
@@ -112,19 +112,21 @@ func tmpfsOf(path, options string, given bool) (t Tmpfs, err error) {
 	return t, nil
 }
 
-// tmpfsOptions parts options at their commas. As in the kernel a comma before a
+// tmpfsOption cuts the first of options at its comma. As in the kernel a comma before a
 // digit belongs to the nodes of "mpol=".
-func tmpfsOptions(s string) []string {
-	var list []string
-	for o := range strings.SplitSeq(s, ",") {
-		last := len(list) - 1
-		if o != "" && o[0] >= '0' && o[0] <= '9' && last >= 0 && strings.HasPrefix(list[last], "mpol=") {
-			list[last] += "," + o
-			continue
+func tmpfsOption(s string) (option, rest string, more bool) {
+	end := strings.IndexByte(s, ',')
+	for strings.HasPrefix(s, "mpol=") && end >= 0 && end+1 < len(s) && s[end+1] >= '0' && s[end+1] <= '9' {
+		next := strings.IndexByte(s[end+1:], ',')
+		if next < 0 {
+			return s, "", false
 		}
-		list = append(list, o)
+		end += 1 + next
 	}
-	return list
+	if end < 0 {
+		return s, "", false
+	}
+	return s[:end], s[end+1:], true
 }
 
 // option takes one option into t.

@@ -36,7 +36,7 @@ func (s *ChangeDir) Apply(int) error {
 	if s.identity, err = row.Identify(fd); err != nil {
 		return err
 	}
-	return unix.Close(fd)
+	return os.NewSyscallError("close", unix.Close(fd))
 }
 
 // Verify is part of the rows.

@@ -356,12 +356,18 @@ func (s *CloseDescriptors) look(self int) error {
 		}
 		_, _, names = unix.ParseDirent(buf[:n], -1, names)
 	}
+	whole := false
 	for _, name := range names {
-		if fd, err := strconv.Atoi(name); err == nil && fd > 2 && fd != dir {
+		fd, err := strconv.Atoi(name)
+		if err == nil && fd > 2 && fd != dir {
 			s.open = append(s.open, fd)
 		}
+		whole = whole || err == nil && fd == dir
 	}
-	return unix.Close(dir)
+	if !whole {
+		return &os.PathError{Op: "getdents64", Path: "/proc/self/fd", Err: errors.New("the directory itself is open, and not listed")}
+	}
+	return os.NewSyscallError("close", unix.Close(dir))
 }
 
 // Verify is part of the rows (Check), as what is open must be so at the end.

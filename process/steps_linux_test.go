@@ -129,6 +129,52 @@ func TestChangeDirLooksUp(t *testing.T) {
 			t.Errorf("%s, tolerant %v: %v", tt.path, tt.tolerate, err)
 		}
 	}
+	for path, want := range map[string]string{
+		"/etc/passwd":       "openat2 /etc/passwd: not a directory",
+		"/proc/self/root":   "openat2 /proc/self/root: symbolic links that loop, or lead through a descriptor",
+		"/no/such/place":    "openat2 /no/such/place: no such file or directory",
+		"/proc/self/fd/1/x": "openat2 /proc/self/fd/1/x: symbolic links that loop, or lead through a descriptor",
+	} {
+		if err := (&ChangeDir{Path: path}).Apply(-1); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", path, err, want)
+		}
+	}
+}
+
+// The data of a stream is read from its beginning, whole, and cannot be changed.
+func TestStreamOfData(t *testing.T) {
+	data := strings.Repeat("0123456789abcdef", 20000)
+	fd, err := sealed("data", []byte(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	var got strings.Builder
+	for buf := make([]byte, 4096); ; {
+		n, err := unix.Read(fd, buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			break
+		}
+		got.Write(buf[:n])
+	}
+	if got.String() != data {
+		t.Errorf("%d bytes were read, of %d", got.Len(), len(data))
+	}
+	if _, err := unix.Pwrite(fd, []byte("x"), 0); err != unix.EPERM {
+		t.Errorf("it can be written to: %v", err)
+	}
+	if err := unix.Ftruncate(fd, 1); err != unix.EPERM {
+		t.Errorf("it can be cut: %v", err)
+	}
+	if err := unix.Ftruncate(fd, 1<<20); err != unix.EPERM {
+		t.Errorf("it can be made longer: %v", err)
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_FUTURE_WRITE); err != unix.EPERM {
+		t.Errorf("its seals can be changed: %v", err)
+	}
 }
 
 // /dev/null is what its number says, not its name (CVE-2025-31133); a file that

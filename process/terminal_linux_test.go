@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -123,5 +124,89 @@ func TestTerminalHangup(t *testing.T) {
 	}
 	if _, err := unix.IoctlGetTermios(s.fd, unix.TCGETS); err != nil {
 		t.Errorf("the daemon cannot use it: %v", err)
+	}
+}
+
+// TTYReset= leaves a terminal in one state, whatever it was in.
+func TestTerminalReset(t *testing.T) {
+	_, path := aTerminal(t)
+	s := &Terminal{Path: path, Reset: true}
+	if err := s.Prepare(-1); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(s.fd) }()
+	term, err := unix.IoctlGetTermios(s.fd, unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const cleared, set = unix.IGNBRK | unix.BRKINT | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.IUCLC, unix.ICRNL | unix.IMAXBEL | unix.IUTF8
+	term.Iflag = cleared | unix.IXOFF
+	term.Oflag &^= unix.ONLCR | unix.OPOST
+	term.Cflag &^= unix.CREAD
+	term.Lflag = unix.NOFLSH | unix.TOSTOP
+	if err := unix.IoctlSetTermios(s.fd, unix.TCSETS, term); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Apply(-1); err != nil {
+		t.Fatal(err)
+	}
+	got, err := unix.IoctlGetTermios(s.fd, unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Iflag != set|unix.IXOFF {
+		t.Errorf("c_iflag %#x", got.Iflag)
+	}
+	if got.Oflag&(unix.ONLCR|unix.OPOST) != unix.ONLCR|unix.OPOST {
+		t.Errorf("c_oflag %#x", got.Oflag)
+	}
+	if got.Cflag&unix.CREAD == 0 {
+		t.Errorf("c_cflag %#x", got.Cflag)
+	}
+	if got.Lflag != unix.ISIG|unix.ICANON|unix.IEXTEN|unix.ECHO|unix.ECHOE|unix.ECHOK|unix.ECHOCTL|unix.ECHOKE {
+		t.Errorf("c_lflag %#x", got.Lflag)
+	}
+}
+
+// Each half of a size is set and read back by itself, and whatever fails is said.
+func TestTerminalSize(t *testing.T) {
+	master, path := aTerminal(t)
+	if err := unix.IoctlSetWinsize(master, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
+		t.Fatal(err)
+	}
+	s := &Terminal{Path: path, Columns: 100}
+	if err := s.Prepare(-1); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Apply(-1); err != nil {
+		t.Fatal(err)
+	}
+	if size, err := unix.IoctlGetWinsize(master, unix.TIOCGWINSZ); err != nil || size.Row != 24 || size.Col != 100 {
+		t.Errorf("size %+v, %v", size, err)
+	}
+	for _, c := range []struct {
+		rows, columns uint16
+		ok            bool
+	}{{0, 0, true}, {24, 0, true}, {0, 100, true}, {24, 100, true}, {25, 0, false}, {0, 101, false}, {24, 101, false}, {25, 100, false}} {
+		s.Rows, s.Columns = c.rows, c.columns
+		if err := s.Verify(); (err == nil) != c.ok {
+			t.Errorf("read back %d rows, %d columns: %v", c.rows, c.columns, err)
+		}
+	}
+	if err := unix.Close(s.fd); err != nil {
+		t.Fatal(err)
+	}
+	s.fd = 1 << 20
+	for _, c := range []Terminal{{Reset: true}, {Hangup: true}, {Disallocate: true}, {Rows: 1}, {Columns: 1}} {
+		c.fd, c.Path = s.fd, path
+		if err := c.Apply(-1); !errors.Is(err, unix.EBADF) {
+			t.Errorf("%+v without a descriptor: %v", c, err)
+		}
+	}
+	for _, c := range []Terminal{{Rows: 1}, {Columns: 1}, {Acquire: true}} {
+		c.fd = s.fd
+		if err := c.Verify(); !errors.Is(err, unix.EBADF) {
+			t.Errorf("%+v is read back without a descriptor: %v", c, err)
+		}
 	}
 }

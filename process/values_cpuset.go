@@ -41,8 +41,9 @@ func ParseCPUSet(s string) (CPUSet, error) {
 		if high < low {
 			return nil, errors.New("the range " + w + " falls")
 		}
-		for n := low; n <= high; n++ {
-			set = set.add(n)
+		set = set.add(high)
+		for i := low / 64; i <= high/64; i++ {
+			set[i] |= ^uint64(0) << max(0, low-i*64) & (^uint64(0) >> max(0, i*64+63-high))
 		}
 	}
 	return set, nil

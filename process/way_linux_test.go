@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -60,6 +61,7 @@ func TestOpenTrusted(t *testing.T) {
 	link("ours/null", "/dev/null", 0)
 	link("ours/magic", "/proc/self/fd/0", 0)
 	link("theirs/link", "../ours/file", other)
+	link("theirs/own-link", "own", other)
 	link("theirs/roots-link", "../ours/file", 0)
 	link("theirs/dir", "../ours", other)
 	link("all/theirs", "../ours/file", other)
@@ -83,6 +85,7 @@ func TestOpenTrusted(t *testing.T) {
 		{"ours/dir/dir/link", 0, nil},
 		{"ours/there", 0, nil},
 		{"ours/null", unix.O_RDWR, nil},
+		{"ours/null", unix.O_WRONLY | unix.O_TRUNC, nil},
 		{"ours/hard", 0, nil},
 		{"theirs/own", 0, nil},
 		{"theirs/roots", 0, nil},
@@ -148,4 +151,37 @@ func TestOpenTrusted(t *testing.T) {
 		}
 	}
 	must(unix.Close(at))
+	// What is refused after it was opened is closed again.
+	before, err := unix.Dup(0)
+	must(err)
+	must(unix.Close(before))
+	if _, err := OpenTrusted(top+"/theirs/hard", unix.O_RDONLY, 0); err == nil {
+		t.Error("a file that has more names and another owner was opened")
+	}
+	after, err := unix.Dup(0)
+	must(err)
+	must(unix.Close(after))
+	if after != before {
+		t.Errorf("the first free descriptor was %d, and is %d", before, after)
+	}
+	must(os.Chmod(filepath.Dir(top), 0o711))
+	// Who runs this is trusted with his own links, and no other user with them.
+	for uid, want := range map[int]error{other: nil, other - 1: unix.ELOOP} {
+		answer := make(chan error)
+		go func() {
+			runtime.LockOSThread() // for good: the thread ends with it
+			if _, _, e := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), uintptr(uid), ^uintptr(0)); e != 0 {
+				answer <- e
+				return
+			}
+			fd, err := OpenTrusted(top+"/theirs/own-link", unix.O_RDONLY, 0)
+			if err == nil {
+				err = unix.Close(fd)
+			}
+			answer <- err
+		}()
+		if err := <-answer; !errors.Is(err, want) {
+			t.Errorf("as user %d: %v, want %v", uid, err, want)
+		}
+	}
 }

@@ -125,6 +125,22 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// A row says what it belongs to, and a step that may be given up remains one where a line of it may be absent.
+func TestStepWords(t *testing.T) {
+	p := &Program{}
+	p.Step(&Step{Text: "text", Tail: "tail", Flags: Waivable})
+	p.Call(1, 0)
+	p.Step(&Step{Text: "alone", Flags: Optional})
+	p.ReadOnly(false)
+	p.Line("K:\t", "v")
+	if text, tail := p.Text(p.Rows[0].Text), p.Text(p.Rows[0].Tail); text != "text" || tail != "tail" || p.Rows[0].Flags != Waivable {
+		t.Errorf("%q, %q, flags %d", text, tail, p.Rows[0].Flags)
+	}
+	if text, tail := p.Text(p.Rows[1].Text), p.Rows[1].Tail; text != "alone" || tail != 0 || p.Rows[1].Flags != Optional|Weak {
+		t.Errorf("%q, tail at %d, flags %d", text, tail, p.Rows[1].Flags)
+	}
+}
+
 // A user namespace is one row, which is told apart from its read-back.
 func TestUserNamespaceRows(t *testing.T) {
 	p := &Program{}

@@ -28,7 +28,7 @@ func (p Program) Eval(d Data) (Action, error) {
 		case classALU:
 			v, err := i.compute(a, x)
 			if err != nil {
-				return KillProcess, nil // a division by zero: the kernel's program returns 0
+				return KillThread, nil // a division by zero: the kernel has the program return 0
 			}
 			a = v
 		case classJMP:

@@ -76,12 +76,12 @@ func TestPasses(t *testing.T) {
 // The canary answers for its own nonce, and for that alone; everything else is
 // the program's to decide.
 func TestCanary(t *testing.T) {
-	c := Canary{PRCTL: 157, Arch: ArchX86_64, Nonce: 0xdeadbeef}
+	c := Canary{PRCTL: 157, Arch: ArchX86_64, Nonce: 0xdeadbeef, Odd: 998}
 	p, err := c.With(ret(uint32(KillProcess)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	odd := Errno | 3999
+	odd := Errno | 3001
 	for _, tt := range []struct {
 		d    Data
 		want Action
@@ -106,7 +106,7 @@ func TestCanary(t *testing.T) {
 // that Check takes. That one reads words in network order, so the call is given
 // to it with its words turned around.
 func FuzzEval(f *testing.F) {
-	strict, _ := Canary{157, ArchX86_64, 7}.With(ret(uint32(Allow)))
+	strict, _ := Canary{PRCTL: 157, Arch: ArchX86_64, Nonce: 7}.With(ret(uint32(Allow)))
 	f.Add(strict.Bytes(), uint32(157), uint64(CanaryOption), uint64(7))
 	f.Add(ret(0).Bytes(), uint32(1), uint64(2), uint64(3))
 	f.Add(Program{{Code: classLDX | modeIMM, K: 3}, {Code: classLD | modeABS, K: 16}, {Code: classALU | 0x30 | sourceX}, {Code: classRET | retA}}.Bytes(), uint32(0), uint64(9), uint64(0))

@@ -23,13 +23,13 @@ func (s *Install) Load(p *row.Program) error {
 	if n, err := unix.Getrandom(random[:], 0); err != nil || n != len(random) {
 		return errors.Join(os.NewSyscallError("getrandom", err), errors.New("no nonce for the canary"))
 	}
-	nonce := binary.NativeEndian.Uint32(random[:])
 	arch, _ := Native()
 	prog := s.Program
 	if s.Explain != nil {
 		prog = prog.asking()
 	}
-	prog, err := Canary{PRCTL: unix.SYS_PRCTL, Arch: arch, Nonce: nonce}.With(prog)
+	canary := Canary{PRCTL: unix.SYS_PRCTL, Arch: arch, Nonce: binary.NativeEndian.Uint32(random[:]), Odd: binary.NativeEndian.Uint16(random[4:]) % CanaryAnswers}
+	prog, err := canary.With(prog)
 	if err != nil {
 		return err
 	}
@@ -48,6 +48,6 @@ func (s *Install) Load(p *row.Program) error {
 		const setModeFilter = 1
 		p.Call(unix.SYS_SECCOMP, 0, row.Int(setModeFilter), row.Int(0), p.Fprog(prog.Bytes()).Arg())
 	}
-	p.Call(unix.SYS_PRCTL, -CanaryErrno, row.Int(CanaryOption), row.Int(nonce))
+	p.Call(unix.SYS_PRCTL, -int64(canary.Answer()), row.Int(CanaryOption), row.Int(canary.Nonce))
 	return nil
 }

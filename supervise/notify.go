@@ -22,6 +22,7 @@ func parseNotice(text string) (n notice, ok bool) {
 	if strings.IndexByte(text, 0) >= 0 {
 		return n, false
 	}
+	var outer strings.Builder
 	for text != "" {
 		var line string
 		line, text, _ = strings.Cut(text, "\n")
@@ -52,8 +53,9 @@ func parseNotice(text string) (n notice, ok bool) {
 		case "MAINPIDFD", "MAINPIDFDID", "BARRIER", "NOTIFYACCESS", "FDSTORE", "FDSTOREREMOVE", "FDNAME", "FDPOLL":
 			continue // they are about processes and descriptors of this sender
 		}
-		n.outer += line + "\n"
+		outer.WriteString(line + "\n")
 	}
+	n.outer = outer.String()
 	return n, true
 }
 

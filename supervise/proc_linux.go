@@ -36,7 +36,7 @@ func openProc() (*proc, error) {
 		return nil, os.NewSyscallError("fstatfs", err)
 	}
 	if uint32(fs.Type) != unix.PROC_SUPER_MAGIC {
-		return nil, errors.New("/proc is no proc file system")
+		return nil, errors.New("fstatfs: /proc is no proc file system")
 	}
 	p := &proc{dir: dir, self: os.Getpid(), buf: make([]byte, 4096)}
 	n, err := unix.Readlinkat(dir, "self", p.buf)
@@ -44,7 +44,7 @@ func openProc() (*proc, error) {
 		return nil, &os.PathError{Op: "readlink", Path: "/proc/self", Err: err}
 	}
 	if string(p.buf[:n]) != strconv.Itoa(p.self) {
-		return nil, errors.New("/proc is that of another PID namespace")
+		return nil, errors.New("readlink /proc/self: /proc is that of another PID namespace")
 	}
 	return p, nil
 }
@@ -103,7 +103,7 @@ func (p *proc) all() ([]someone, error) {
 			list = append(list, s)
 		case unix.ENOENT, unix.ESRCH: // it has ended
 		default:
-			return nil, &os.PathError{Op: "read", Path: "/proc/" + strconv.Itoa(pid) + "/stat", Err: err}
+			return nil, &os.PathError{Op: "open, read, close", Path: "/proc/" + strconv.Itoa(pid) + "/stat", Err: err}
 		}
 	}
 	return list, nil

@@ -80,7 +80,10 @@ func (l *loop) prepare() (err error) {
 		return os.NewSyscallError("prctl(PR_SET_CHILD_SUBREAPER)", err)
 	}
 	var is int32
-	if err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&is)), 0, 0, 0); err != nil || is != 1 {
+	if err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&is)), 0, 0, 0); err != nil {
+		return os.NewSyscallError("prctl(PR_GET_CHILD_SUBREAPER)", err)
+	}
+	if is != 1 {
 		return errors.New("prctl(PR_GET_CHILD_SUBREAPER): this process is no subreaper")
 	}
 	if err := l.proc.notePrior(); err != nil {
@@ -206,7 +209,11 @@ func (l *loop) reapAll() error {
 		}
 		var ws unix.WaitStatus
 		for {
-			if _, err = unix.Wait4(pid, &ws, 0, nil); err != unix.EINTR {
+			var is int
+			if is, err = unix.Wait4(pid, &ws, 0, nil); err != unix.EINTR {
+				if err == nil && is != pid {
+					err = unix.EIO
+				}
 				break
 			}
 		}

@@ -68,7 +68,7 @@ func (p *proc) shed(keep uint64) error {
 	dir := strconv.Itoa(p.self) + "/task/"
 	var before []int
 	late := 0
-	for range 2000 { // two seconds
+	for i := range 70 { // two seconds
 		threads, err := p.numbers(dir)
 		if err != nil {
 			return err
@@ -93,7 +93,7 @@ func (p *proc) shed(keep uint64) error {
 		before = threads
 		if late != 0 {
 			before = nil
-			nap := unix.Timespec{Nsec: 1e6}
+			nap := unix.Timespec{Nsec: int64(1e6) << min(i, 5)}
 			_ = unix.Nanosleep(&nap, nil) // a shorter one does no harm
 		}
 	}
@@ -103,8 +103,11 @@ func (p *proc) shed(keep uint64) error {
 // hasOnly tells whether a thread has only these capabilities, and gets none by execve(2).
 func (p *proc) hasOnly(path string, keep uint64) (bool, error) {
 	b, err := p.read(path)
-	if err != nil {
+	if err == unix.ENOENT || err == unix.ESRCH {
 		return false, err
+	}
+	if err != nil {
+		return false, &os.PathError{Op: "open, read, close", Path: "/proc/" + path, Err: err}
 	}
 	text := string(b)
 	for _, name := range [...]string{"CapInh", "CapPrm", "CapEff"} {

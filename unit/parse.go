@@ -43,6 +43,10 @@ func Parse(file string, text []byte) ([]Assignment, error) {
 	if !p.clean(text) {
 		return nil, p.errs
 	}
+	// What is copied as a list grows would be as much again.
+	if most := min(bytes.Count(text, []byte{'='}), bytes.Count(text, []byte{'\n'})+1); most > 0 {
+		p.list = make([]Assignment, 0, most)
+	}
 	var joined []byte // the lines so far that end in a backslash
 	continued, start := false, 0
 	for n := 1; len(text) > 0; n++ {

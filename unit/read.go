@@ -96,7 +96,9 @@ func target(file string) (text string, ok bool, err error) {
 		return "", false, nil
 	case err != nil:
 		return "", false, err
-	case n < 0 || n >= len(buf):
+	case n <= 0:
+		return "", false, unix.EIO // a link leads somewhere
+	case n >= len(buf):
 		return "", false, unix.ENAMETOOLONG
 	}
 	return string(buf[:n]), true, nil

@@ -170,7 +170,7 @@ func rowsAgain(p *row.Program, status int, keep []int) error {
 		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
 		if err == nil {
 			var flags int
-			if flags, err = unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); flags != 0 {
+			if flags, err = unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags != 0 {
 				err = unix.EIO
 			}
 		}

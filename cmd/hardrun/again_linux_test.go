@@ -652,7 +652,7 @@ func TestStartAgain(t *testing.T) {
 						want = append(want, "ignored 0", "blocked 0", "closed 0")
 					}
 					death, dumpable := "0", "1"
-					if c.spec.PIDNS {
+					if c.spec.PIDNS || c.spec.Init {
 						death = "9"
 					}
 					if uid == 0 && (c.spec.PIDNS || user) {
@@ -702,16 +702,17 @@ var failures = []struct {
 	{"execveat", launcher.Start{Init: true}, false, lie{unix.SYS_EXECVEAT, every, 0, uint32(unix.EACCES)}, 203, "start again: execveat: permission denied"},
 	{"a name", launcher.Start{Init: true}, false, lie{unix.SYS_READLINKAT, 3, 63, uint32(unix.EACCES)}, 203, "init: readlinkat: permission denied"},
 	{"pipe2", launcher.Start{Init: true}, false, lie{unix.SYS_PIPE2, 1, unix.O_CLOEXEC, uint32(unix.EMFILE)}, 203, "init: pipe2: too many open files"},
-	{"pipe2 that is none", launcher.Start{Init: true}, false, lie{unix.SYS_PIPE2, 1, unix.O_CLOEXEC, 0}, 203, "init: the parent is gone"},
-	{"the word", launcher.Start{Init: true}, false, lie{unix.SYS_READ, 2, 1, 0}, 203, "init: the parent is gone"},
-	{"no reaper", launcher.Start{Init: true}, false, lie{unix.SYS_PRCTL, 0, unix.PR_SET_CHILD_SUBREAPER, uint32(unix.EINVAL)}, 218, "init: the parent could not give up its privileges"},
-	{"capset", launcher.Start{Init: true}, true, lie{unix.SYS_CAPSET, every, 0, 0}, 218, "init: the parent could not give up its privileges"},
-	{"capset", launcher.Start{PIDNS: true}, true, lie{unix.SYS_CAPSET, every, 0, 0}, 218, "init: the parent could not give up its privileges"},
+	{"pipe2 that is none", launcher.Start{Init: true}, false, lie{unix.SYS_PIPE2, 1, unix.O_CLOEXEC, 0}, 203, "init: the parent is gone: readlinkat, write: bad file descriptor"},
+	{"the word", launcher.Start{Init: true}, false, lie{unix.SYS_READ, 2, 1, 0}, 203, "init: the parent is gone: read: broken pipe"},
+	{"no reaper", launcher.Start{Init: true}, false, lie{unix.SYS_PRCTL, 0, unix.PR_SET_CHILD_SUBREAPER, uint32(unix.EINVAL)}, 218, "init: the parent could not give up its privileges: prctl, capget, capset: invalid argument"},
+	{"capset", launcher.Start{Init: true}, true, lie{unix.SYS_CAPSET, every, 0, 0}, 218, "init: the parent could not give up its privileges: prctl, capget, capset: input/output error"},
+	{"capset", launcher.Start{PIDNS: true}, true, lie{unix.SYS_CAPSET, every, 0, 0}, 218, "init: the parent could not give up its privileges: prctl, capget, capset: input/output error"},
 	{"PID namespace", launcher.Start{PIDNS: true}, true, lie{unix.SYS_UNSHARE, 0, unix.CLONE_NEWPID, uint32(unix.ENOSPC)}, 226, "PID namespace: unshare(CLONE_NEWPID): no space left on device"},
 	{"PID namespace that is none", launcher.Start{PIDNS: true}, true, lie{unix.SYS_UNSHARE, 0, unix.CLONE_NEWPID, 0}, 226, "PID namespace: unshare(CLONE_NEWPID): read back the same namespace as before"},
 	{"PID namespace without the right", launcher.Start{PIDNS: true}, false, lie{unix.SYS_UNSHARE, 0, unix.CLONE_NEWPID, uint32(unix.EPERM)}, 226, "PID namespace: unshare(CLONE_NEWPID): operation not permitted"},
 	{"death", launcher.Start{PIDNS: true}, true, lie{unix.SYS_PRCTL, 0, unix.PR_SET_PDEATHSIG, uint32(unix.EINVAL)}, 226, "PID namespace: prctl(PR_SET_PDEATHSIG): invalid argument"},
 	{"death that does not come", launcher.Start{PIDNS: true}, true, lie{unix.SYS_PRCTL, 0, unix.PR_SET_PDEATHSIG, 0}, 226, "PID namespace: prctl(PR_SET_PDEATHSIG): input/output error"},
+	{"death of init that does not come", launcher.Start{Init: true}, true, lie{unix.SYS_PRCTL, 0, unix.PR_SET_PDEATHSIG, 0}, 203, "init: prctl(PR_SET_PDEATHSIG): input/output error"},
 	{"user namespace", launcher.Start{UserNS: &ns.UserMaps{}, Outer: true}, false, lie{unix.SYS_UNSHARE, 0, unix.CLONE_NEWUSER, uint32(unix.EPERM)}, 217, "user namespace: unshare(CLONE_NEWUSER): operation not permitted"},
 	{"user namespace denied", launcher.Start{UserNS: &ns.UserMaps{}}, false, lie{unix.SYS_UNSHARE, 0, unix.CLONE_NEWUSER, uint32(unix.EPERM)}, 3, ""},
 	{"user namespace that is none", launcher.Start{UserNS: &ns.UserMaps{}}, false, lie{unix.SYS_UNSHARE, 0, unix.CLONE_NEWUSER, 0}, 217, "user namespace: unshare(CLONE_NEWUSER): read back the same namespace as before"},

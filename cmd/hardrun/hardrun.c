@@ -131,6 +131,7 @@ static void put_call(struct message *m, long nr, uint64_t option)
 		{SYS_keyctl, "keyctl"}, {SYS_chdir, "chdir"}, {SYS_getcwd, "getcwd"}, {SYS_statx, "statx"}, {SYS_fcntl, "fcntl"},
 		{SYS_close, "close"}, {SYS_fstat, "fstat"}, {SYS_rt_sigprocmask, "rt_sigprocmask"}, {SYS_rt_sigaction, "rt_sigaction"}, {SYS_seccomp, "seccomp"},
 		{SYS_bpf, "bpf"}, {SYS_faccessat2, "faccessat2"}, {SYS_bind, "bind"}, {SYS_execve, "execve"}, {SYS_execveat, "execveat"}, {SYS_setns, "setns"}, {SYS_readlinkat, "readlinkat"},
+		{SYS_getppid, "getppid"}, {SYS_setsid, "setsid"},
 	};
 	static const struct {
 		uint64_t number;
@@ -815,7 +816,9 @@ static void note_signal(int signal, siginfo_t *info, void *context)
 	const uint64_t one = 1, bit = 1ull << (signal - 1);
 	(void)context;
 	__atomic_fetch_or(info->si_code == SI_KERNEL ? &caught_typed : &caught_sent, bit, __ATOMIC_SEQ_CST);
-	call3(SYS_write, caught_fd, ptr(&one), 8); // EAGAIN: it can be read already
+	// EAGAIN: it can be read already. Once more, as nobody would hear of it if that were not so.
+	for (int i = 0; i < 3 && call3(SYS_write, caught_fd, ptr(&one), 8) != 8; i++)
+		;
 	errno = was;
 }
 
@@ -830,11 +833,16 @@ int hr_catch(uint64_t signals, int fd)
 			continue;
 		if (sigaction(s, &act, 0))
 			return -errno;
-		if (call4(SYS_rt_sigaction, s, 0, ptr(&is), 8) || is.handler != (void *)note_signal)
-			return -EIO; // nobody would hear of it
+		long is_not = call4(SYS_rt_sigaction, s, 0, ptr(&is), 8);
+		if (is_not || is.handler != (void *)note_signal)
+			return is_not ? (int)is_not : -EIO; // nobody would hear of it
 	}
 	// The runtime unblocks some of what was blocked at the start. Commands get their own mask.
-	return (int)call4(SYS_rt_sigprocmask, SIG_UNBLOCK, ptr(&signals), 0, 8);
+	uint64_t blocked = ~0ull;
+	long r = call4(SYS_rt_sigprocmask, SIG_UNBLOCK, ptr(&signals), 0, 8);
+	if (!r)
+		r = call4(SYS_rt_sigprocmask, SIG_BLOCK, 0, ptr(&blocked), 8);
+	return (int)(r ? r : blocked & signals ? -EIO : 0);
 }
 
 void hr_taken(uint64_t *sent, uint64_t *typed)
@@ -978,19 +986,21 @@ enum { LIMIT_DATA = 2, LIMIT_NPROC = 6, LIMIT_NOFILE = 7, LIMIT_AS = 9 };
 static void limits(void)
 {
 	static const uint8_t raise[] = {LIMIT_AS, LIMIT_DATA, LIMIT_NPROC};
+	static const char get[] = ": prlimit64: ", set[] = ": prlimit64, to raise a soft limit or lower that of descriptors: ";
 	struct hr_snapshot *s = &hr_snapshot;
+	long r;
 	for (int n = 0; n < HR_NLIMITS; n++) {
 		uint64_t *l = s->limits[n];
 		memset(l, POISON, sizeof s->limits[n]);
-		if (call4(SYS_prlimit64, 0, n, 0, ptr(l)) || l[0] > l[1] || l[0] == 0xa5a5a5a5a5a5a5a5)
-			refuse(205, "cannot read the resource limits", "");
+		if ((r = call4(SYS_prlimit64, 0, n, 0, ptr(l))) || l[0] > l[1] || l[0] == 0xa5a5a5a5a5a5a5a5)
+			refuse_errno(205, "limits", get, r ? r : -EIO);
 	}
 	for (unsigned i = 0; i < sizeof raise; i++) {
 		uint64_t *l = s->limits[raise[i]], up[2] = {l[1], l[1]};
 		if (l[0] == l[1])
 			continue;
-		if (call4(SYS_prlimit64, 0, raise[i], ptr(up), 0))
-			refuse(205, "cannot raise a soft resource limit to its hard limit", "");
+		if ((r = call4(SYS_prlimit64, 0, raise[i], ptr(up), 0)))
+			refuse_errno(205, "limits", set, r);
 		s->raised |= 1u << raise[i];
 	}
 	if (s->limits[LIMIT_NOFILE][1] < 32)
@@ -1005,8 +1015,8 @@ static void limits(void)
 	// for a number of CPUs, which is one here; a tenth of a launch goes into that.
 	// Go's own init raises the soft limit to the hard one, before any code of ours.
 	uint64_t none[2] = {3, s->limits[LIMIT_NOFILE][1]};
-	if (call4(SYS_prlimit64, 0, LIMIT_NOFILE, ptr(none), 0))
-		refuse(205, "cannot set the soft limit of descriptors", "");
+	if ((r = call4(SYS_prlimit64, 0, LIMIT_NOFILE, ptr(none), 0)))
+		refuse_errno(205, "limits", set, r);
 	s->raised |= 1u << LIMIT_NOFILE;
 }
 
@@ -1174,7 +1184,7 @@ static long only_kill(uint32_t besides)
 		head.pid = 0;
 		r = call2(SYS_capset, ptr(&head), ptr(none));
 	}
-	if (!r && (call2(SYS_capget, ptr(&head), ptr(caps)) || memcmp(caps, none, sizeof caps)))
+	if (!r && !(r = call2(SYS_capget, ptr(&head), ptr(caps))) && memcmp(caps, none, sizeof caps))
 		r = -EIO;
 	return r;
 }
@@ -1196,9 +1206,15 @@ static void __attribute__((noreturn)) wait_for(long child, int status_fd, int re
 		r = call(SYS_prctl, 36 /* PR_SET_CHILD_SUBREAPER */, 1, 0, 0, 0, 0);
 	if (r) {
 		call2(SYS_kill, child, SIGKILL);
-		refuse(218, "init: the parent could not give up its privileges", "");
+		refuse_errno(218, "init", ": the parent could not give up its privileges: prctl, capget, capset: ", r);
 	}
-	call3(SYS_write, ready, ptr(""), 1); // a child that does not get this sees the pipe closed, and ends
+	// A child that does not get this sees the pipe closed, and ends.
+	while ((r = call3(SYS_write, ready, ptr(""), 1)) == -EINTR)
+		;
+	if (r != 1 && r != -EPIPE && r != -EBADF) { // of these the child says why
+		call2(SYS_kill, child, SIGKILL);
+		refuse_errno(226, "init", ": write: ", r < 0 ? r : -EIO);
+	}
 	int keep[2 + 2 * HR_CGROUPS], kept = 0;
 	keep[kept++] = status_fd;
 	keep[kept++] = groups.kill;
@@ -1208,8 +1224,10 @@ static void __attribute__((noreturn)) wait_for(long child, int status_fd, int re
 	shrink();
 	for (;;) {
 		int state;
-		while ((pid = call4(SYS_wait4, -1, ptr(&state), WNOHANG, 0)) > 0)
-			if (pid == explainer_pid)
+		while ((pid = call4(SYS_wait4, -1, ptr(&state), WNOHANG, 0)) > 0 || pid == -EINTR)
+			if (pid < 0)
+				continue;
+			else if (pid == explainer_pid)
 				explainer_pid = 0;
 			else if (pid == child) {
 				ended = 1;
@@ -1226,6 +1244,11 @@ static void __attribute__((noreturn)) wait_for(long child, int status_fd, int re
 		if (ended || pid == -ECHILD) {
 			remove_groups();
 			leave(ended ? code : 255);
+		}
+		if (pid < 0) { // nobody would hear of its end
+			call2(SYS_kill, child, SIGKILL);
+			remove_groups();
+			refuse_errno(218, "init", ": wait4: ", pid);
 		}
 		int info[32] = {0}, was = killed; // siginfo_t: si_signo, si_errno, si_code
 		struct timespec time = {nap / 1000, nap % 1000 * 1000000};
@@ -1270,6 +1293,20 @@ static long number(const char *s)
 
 // ---- starting again
 
+// closes closes a descriptor, and reads back that it is. 0, or a negative errno.
+static long closes(long fd)
+{
+	long r = call1(SYS_close, fd);
+	return r ? r : (r = call3(SYS_fcntl, fd, F_GETFD, 0)) == -EBADF ? 0 : r < 0 ? r : -EIO;
+}
+
+// on_exec lets execve(2) close a descriptor, and reads that back. 0, or a negative errno.
+static long on_exec(long fd)
+{
+	long r = call3(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC);
+	return r ? r : (r = call3(SYS_fcntl, fd, F_GETFD, 0)) == FD_CLOEXEC ? 0 : r < 0 ? r : -EIO;
+}
+
 // inherited is what an earlier hardrun of this very process left for this one, or
 // 0. Only hardrun itself can have made it: a file that lies in memory, of this user, that
 // nobody can change any more, with the number of this process. Whatever else the variable
@@ -1290,10 +1327,16 @@ static struct hr_again *inherited(void)
 	long fd = number(*at + sizeof marker - 1);
 	if (at + 1 != e || fd < 3)
 		refuse(64, forged, "");
-	long seals = call3(SYS_fcntl, fd, F_GET_SEALS, 0);
+	long seals = call3(SYS_fcntl, fd, F_GET_SEALS, 0), stat;
 	struct stat st;
 	memset(&st, POISON, sizeof st);
-	if (seals < 0 || (seals & SEALS) != SEALS || call2(SYS_fstat, fd, ptr(&st)) || st.st_uid != (uid_t)call0(SYS_geteuid) ||
+	if (seals == -EBADF || seals == -EINVAL) // it is nothing of the kind
+		refuse(64, forged, "");
+	if (seals < 0)
+		refuse_errno(64, forged, ": fcntl(F_GET_SEALS): ", seals);
+	if ((stat = call2(SYS_fstat, fd, ptr(&st))))
+		refuse_errno(64, forged, ": fstat: ", stat);
+	if ((seals & SEALS) != SEALS || st.st_uid != (uid_t)call0(SYS_geteuid) ||
 	    st.st_size < (off_t)sizeof(struct hr_again) || st.st_size > MOST)
 		refuse(64, forged, "");
 	long r = call(SYS_mmap, 0, (uint64_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, (uint64_t)fd, 0);
@@ -1304,7 +1347,7 @@ static struct hr_again *inherited(void)
 	if (h->magic != HR_AGAIN_MAGIC || h->size != (uint64_t)st.st_size || h->pid != own)
 		refuse(64, forged, "");
 	if (h->form == HR_AGAIN_COMMAND) { // read by Go, when it has started
-		if ((r = call3(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC)) || (r = call2(SYS_munmap, ptr(h), st.st_size)))
+		if ((r = on_exec(fd)) || (r = call2(SYS_munmap, ptr(h), st.st_size)))
 			refuse_errno(203, "start again: ", "fcntl: ", r);
 		hr_snapshot.command_fd = (int32_t)fd;
 		again_variable = at;
@@ -1325,8 +1368,8 @@ static struct hr_again *inherited(void)
 	start = start && names == h->ncgroups;
 	if (!rows && !start)
 		refuse(64, forged, "");
-	if ((r = call1(SYS_close, fd)))
-		refuse_errno(226, "start again: ", "close: ", r);
+	if ((r = closes(fd)))
+		refuse_errno(226, "start again: ", "close, fcntl: ", r);
 	again_variable = at;
 	return h;
 }
@@ -1341,10 +1384,10 @@ static void __attribute__((noreturn)) run_again(struct hr_again *h)
 			       h->status_fd, h->log_fd, h->syslog_fd, h->syslog_head};
 	long r = call(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 0, 0, 0, 0, 0);
 	for (uint32_t i = 0; i < h->nkept && !r; i++)
-		r = call3(SYS_fcntl, kept[i], F_SETFD, FD_CLOEXEC);
+		r = on_exec(kept[i]);
 	if (r) {
 		struct message m = {.len = 0};
-		because(&m, "hardrun: start again: the descriptors: ", r);
+		because(&m, "hardrun: start again: the descriptors: fcntl: ", r);
 		emit(&p, &m);
 		leave(226);
 	}
@@ -1471,23 +1514,24 @@ static int fork_off(int proc, int pidns, int *guess)
 			refuse_errno(code, stage, "readlinkat: ", r);
 		if (call0(SYS_getpid) != 1 || !strcmp(was, is))
 			refuse(code, stage, "unshare(CLONE_NEWPID): read back the same namespace as before");
-		// Who kills the parent means the daemon.
-		r = call2(SYS_prctl, 1 /* PR_SET_PDEATHSIG */, SIGKILL);
-		if (!r)
-			r = call2(SYS_prctl, 2 /* PR_GET_PDEATHSIG */, ptr(&death));
-		if (r || death != SIGKILL)
-			refuse_errno(code, stage, "prctl(PR_SET_PDEATHSIG): ", r ? r : -EIO);
 	}
+	// Who kills the parent means the daemon.
+	r = call2(SYS_prctl, 1 /* PR_SET_PDEATHSIG */, SIGKILL);
+	if (!r)
+		r = call2(SYS_prctl, 2 /* PR_GET_PDEATHSIG */, ptr(&death));
+	if (r || death != SIGKILL)
+		refuse_errno(code, stage, "prctl(PR_SET_PDEATHSIG): ", r ? r : -EIO);
 	r = call4(SYS_readlinkat, proc, ptr("self"), ptr(path), sizeof path);
 	// Nothing is done before the parent has given up what it can do; SIGPIPE is blocked.
-	if (r <= 0 || call3(SYS_write, up[1], ptr(path), r) != r)
-		refuse(code, stage, "the parent is gone");
+	long up_to = r;
+	if (r <= 0 || (r = call3(SYS_write, up[1], ptr(path), up_to)) != up_to)
+		refuse_errno(code, stage, "the parent is gone: readlinkat, write: ", r < 0 ? r : -EIO);
 	if (guess) {
 		guess[0] = up[1];
 		guess[1] = down[0];
 	} else {
-		if (read_pipe(down[0], path, 1) != 1)
-			refuse(code, stage, "the parent is gone");
+		if ((r = read_pipe(down[0], path, 1)) != 1)
+			refuse_errno(code, stage, "the parent is gone: read: ", r < 0 ? r : -EPIPE);
 		call1(SYS_close, up[1]);
 		call1(SYS_close, down[0]);
 	}
@@ -1685,8 +1729,10 @@ static void __attribute__((constructor)) before_go(void)
 	long n;
 	uint32_t u[3] = {1, 2, 3}, g[3] = {1, 2, 3}; // three that differ: a call that lies is caught
 
-	if (call3(SYS_getresuid, ptr(&u[0]), ptr(&u[1]), ptr(&u[2])) || call3(SYS_getresgid, ptr(&g[0]), ptr(&g[1]), ptr(&g[2])))
-		refuse(64, "cannot read the own user and group ids", "");
+	if ((n = call3(SYS_getresuid, ptr(&u[0]), ptr(&u[1]), ptr(&u[2]))))
+		refuse_errno(64, "own ids", ": getresuid: ", n);
+	if ((n = call3(SYS_getresgid, ptr(&g[0]), ptr(&g[1]), ptr(&g[2]))))
+		refuse_errno(64, "own ids", ": getresgid: ", n);
 	if (getauxval(AT_SECURE) || u[0] != u[1] || u[1] != u[2] || g[0] != g[1] || g[1] != g[2])
 		refuse(64, "refuses to run setuid, setgid or with file capabilities: it is to be started by root, not to make root", "");
 	struct hr_again *again = inherited();
@@ -1696,8 +1742,8 @@ static void __attribute__((constructor)) before_go(void)
 		if (call3(SYS_fcntl, fd, F_GETFD, 0) == -EBADF)
 			s->closed |= 1u << fd;
 	for (int fd = 0; fd < 3; fd++)
-		if (s->closed >> fd & 1 && call4(SYS_openat, AT_FDCWD, ptr("/dev/null"), O_RDWR, 0) != fd)
-			refuse(209, "a standard descriptor is closed, and /dev/null cannot be opened in its place", "");
+		if (s->closed >> fd & 1 && (n = call4(SYS_openat, AT_FDCWD, ptr("/dev/null"), O_RDWR, 0)) != fd)
+			refuse_errno(209, "a standard descriptor is closed, and /dev/null cannot be opened in its place", ": openat: ", n < 0 ? n : -EIO);
 	if (again)
 		start_again(again, !u[1]);
 	else if (!s->command_fd && asks_for_pids())
@@ -1705,38 +1751,38 @@ static void __attribute__((constructor)) before_go(void)
 	for (int fd = 0; fd < 3; fd++) {
 		struct stat st;
 		memset(&st, POISON, sizeof st);
-		if (call2(SYS_fstat, fd, ptr(&st)) || st.st_ino == 0xa5a5a5a5a5a5a5a5)
-			refuse(209, "cannot read what the standard descriptors are", "");
+		if ((n = call2(SYS_fstat, fd, ptr(&st))) || st.st_ino == 0xa5a5a5a5a5a5a5a5)
+			refuse_errno(209, "standard descriptors", ": fstat: ", n ? n : -EIO);
 		s->standard[fd][0] = st.st_dev;
 		s->standard[fd][1] = st.st_ino;
 	}
 	for (int sig = 1; sig <= 64; sig++) {
 		struct kernel_sigaction act = {.handler = (void *)-1};
-		if (call4(SYS_rt_sigaction, sig, 0, ptr(&act), 8))
-			refuse(207, "cannot read the signal dispositions", "");
+		if ((n = call4(SYS_rt_sigaction, sig, 0, ptr(&act), 8)))
+			refuse_errno(207, "signals", ": rt_sigaction: ", n);
 		if (act.handler == (void *)SIG_IGN)
 			s->ignored |= 1ull << (sig - 1);
 		else if (act.handler != (void *)SIG_DFL)
-			refuse(207, "reading the signal dispositions gave nonsense", "");
+			refuse_errno(207, "signals", ": rt_sigaction: ", -EIO);
 	}
 	memset(&s->blocked, POISON, sizeof s->blocked);
-	if (call4(SYS_rt_sigprocmask, SIG_BLOCK, 0, ptr(&s->blocked), 8) || s->blocked >> (SIGKILL - 1) & 1)
-		refuse(207, "cannot read the signal mask", "");
+	if ((n = call4(SYS_rt_sigprocmask, SIG_BLOCK, 0, ptr(&s->blocked), 8)) || s->blocked >> (SIGKILL - 1) & 1)
+		refuse_errno(207, "signals", ": rt_sigprocmask: ", n ? n : -EIO);
 	limits();
 	// The runtime's monitor would wake every 20 µs, on the one CPU there is, for the
 	// whole of a launch. Threads inherit the timer slack: it sleeps longer by that.
 	n = call2(SYS_prctl, 30 /* PR_GET_TIMERSLACK */, 0);
 	if (n < 0)
-		refuse(212, "cannot read the timer slack", "");
+		refuse_errno(212, "timer slack", ": prctl(PR_GET_TIMERSLACK): ", n);
 	s->timer_slack = (uint64_t)n; // 0 for a real-time thread
-	if (n && call2(SYS_prctl, 29 /* PR_SET_TIMERSLACK */, 20000000))
-		refuse(212, "cannot set the timer slack", "");
+	if (n && (n = call2(SYS_prctl, 29 /* PR_SET_TIMERSLACK */, 20000000)))
+		refuse_errno(212, "timer slack", ": prctl(PR_SET_TIMERSLACK): ", n);
 	hide(environ, 'G', 1);
 
 	unsigned cpu = ~0u;
 	n = call3(SYS_sched_getaffinity, 0, sizeof s->affinity, ptr(s->affinity));
 	if (n <= 0)
-		refuse(214, "cannot read the CPU affinity", "");
+		refuse_errno(214, "affinity", ": sched_getaffinity: ", n ? n : -EIO);
 	s->affinity_bytes = (int32_t)n;
 	if (!call3(SYS_getcpu, ptr(&cpu), 0, 0) && cpu < sizeof s->affinity * 8) {
 		uint64_t one[128] = {0};

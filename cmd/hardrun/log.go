@@ -16,7 +16,7 @@ func (l logger) write(text string) {
 			if err == unix.EINTR {
 				continue
 			}
-			if err != nil {
+			if err != nil || n <= 0 || n > len(b) {
 				break // nobody listens; the exit status tells the same
 			}
 			b = b[n:]

@@ -252,7 +252,7 @@ func commandArgs(c *policy.Command, given *launcher.Given) []string {
 // as the host has none: it is passed sockets, or the unit shows that directory.
 func wantsBooted(p *policy.Policy, sockets int) bool {
 	const dir = "/run/systemd/system"
-	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
+	if st, err := os.Lstat(dir); err == nil && st.IsDir() || err != nil && !errors.Is(err, os.ErrNotExist) {
 		return false
 	}
 	for i := range p.Binds.Items {

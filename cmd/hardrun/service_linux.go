@@ -578,7 +578,7 @@ func (s *service) notifyPath() (string, error) {
 func randomID() (string, error) {
 	var id [16]byte
 	if n, err := unix.Getrandom(id[:], 0); err != nil || n != len(id) {
-		return "", errors.New("getrandom: no random number")
+		return "", errors.Join(errors.New("getrandom: no random number"), err)
 	}
 	return hex.EncodeToString(id[:]), nil
 }

@@ -32,7 +32,7 @@ func catch(signals uint64) (fd int, taken func() (sent, typed uint64), err error
 		return -1, nil, os.NewSyscallError("eventfd2", err)
 	}
 	if r := C.hr_catch(C.uint64_t(signals), C.int(fd)); r != 0 {
-		return -1, nil, os.NewSyscallError("sigaction", unix.Errno(-r))
+		return -1, nil, os.NewSyscallError("rt_sigaction, rt_sigprocmask", unix.Errno(-r))
 	}
 	return fd, func() (sent, typed uint64) {
 		var s, t C.uint64_t

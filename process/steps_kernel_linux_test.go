@@ -136,7 +136,9 @@ func TestNUMAOnTheKernel(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil {
+	if errors.Is(err, unix.ENOSYS) {
+		t.Log("this kernel has no memory policies")
+	} else if err != nil {
 		t.Error(err)
 	}
 	for _, tt := range []struct {

@@ -59,9 +59,9 @@ func TestEachInstruction(t *testing.T) {
 			t.Errorf("%s: %#x (%v), want %#x", tt.name, uint32(got), err, tt.want)
 		}
 	}
-	// A division by zero that Check cannot see ends the process.
+	// A division by zero that Check cannot see returns 0, which is SECCOMP_RET_KILL_THREAD.
 	zero := append(Program{{Code: classLDX | modeIMM}, {Code: classALU | 0x30 | sourceX}}, returned)
-	if got, err := zero.Eval(Data{}); zero.Check() != nil || err != nil || got != KillProcess {
+	if got, err := zero.Eval(Data{}); zero.Check() != nil || err != nil || got != KillThread {
 		t.Errorf("a division by x, which is zero: %v, %v", got, err)
 	}
 }

@@ -59,11 +59,17 @@ func of(t *testing.T, f func(text string), texts []string) {
 	}
 }
 
-// Excess is what f takes more of than it may, or "".
+// Excess is what f takes more of than it may, or "". What it takes is the least of a few tries: beside
+// other work a try takes more time, and the collector is later.
 func Excess(f func()) string {
 	took, memory := Cost(f)
 	if memory > Memory { // asked for, and some of it was given back
 		memory = peak(f)
+	}
+	for try := 0; try < 4 && (took > Time || memory > Memory); try++ {
+		again, _ := Cost(f)
+		took = min(took, again)
+		memory = min(memory, peak(f))
 	}
 	switch {
 	case took > Time:

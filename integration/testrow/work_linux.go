@@ -35,8 +35,8 @@ func OnThread(act func() error) error {
 	return <-done
 }
 
-// Work makes the calls of rows as the executor does, and answers the first one that is not answered as wanted. It must be
-// called by OnThread, once for each Program. Lie may be nil; where it says so, a call is not made and has the wanted answer.
+// Work makes the calls of rows as the executor does, and answers the first one that is not answered as wanted, with the errno
+// where it was one. It must be called by OnThread, once for each Program. Lie may be nil; where it says so, a call is not made and has the wanted answer.
 // Signals, user namespaces, the loading of a filter that is listened to, and execve(2) are not for a test's thread.
 func Work(p *row.Program, lie func(i int) bool) error {
 	if len(p.Blob) == 0 {
@@ -69,6 +69,8 @@ func Work(p *row.Program, lie func(i int) bool) error {
 			}
 			switch {
 			case e == unix.EPERM && r.Flags&row.Tolerate != 0:
+			case e != 0 && got != r.Want:
+				return fmt.Errorf("row %d: call %d answered %w, and %d is wanted", i, r.NR, e, r.Want)
 			case r.Kind == row.Equal && got != r.Want, r.Kind == row.AtLeast && got < r.Want, r.Kind == row.Differs && (got <= 0 || got == r.Want):
 				return fmt.Errorf("row %d: call %d answered %d, and %d is wanted", i, r.NR, got, r.Want)
 			}

@@ -430,6 +430,7 @@ type lineReader struct {
 	fd         int
 	line       int // number of the current line, from 1
 	total      int // bytes read
+	least      int // bytes that there are to be read
 	start, end int // buf[start:end] is read and not yet given out
 	inLine     bool
 	eof        bool
@@ -466,6 +467,9 @@ func openLines(path string) (*lineReader, error) {
 	case uint32(st.Mode)&unix.S_IFMT != unix.S_IFREG:
 		err = DatabaseError{Op: "open", Path: path, Err: refusal("not a regular file")}
 	default:
+		if st.Blocks > 0 { // else a file system that makes the text when it is read need not know its length
+			r.least = int(min(st.Size, maxFile))
+		}
 		return &r, nil
 	}
 	r.close()
@@ -529,6 +533,9 @@ func (r *lineReader) fill() error {
 		r.eof = n == 0
 		if r.total += n; r.total > maxFile {
 			return DatabaseError{Op: "read", Path: r.path, Err: refusal("larger than 32 MiB")}
+		}
+		if r.eof && r.total < r.least { // who is not found could stand in the rest
+			return DatabaseError{Op: "read", Path: r.path, Err: refusal("it ended before its end")}
 		}
 		return nil
 	}

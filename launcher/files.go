@@ -93,6 +93,9 @@ func regularOf(fd int, path string, limit int) (text []byte, err error) {
 	if err == nil {
 		text, err = readFD(fd, limit)
 	}
+	if err == nil && st.Blocks > 0 && int64(len(text)) < st.Size {
+		err = errors.New("read: it ended before its end")
+	}
 	if err = errors.Join(err, os.NewSyscallError("close", unix.Close(fd))); err != nil {
 		return nil, errors.New(path + ": " + err.Error())
 	}

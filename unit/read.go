@@ -57,6 +57,9 @@ func all(fd int, file string, limit int) ([]byte, error) {
 			return nil, kernel(plain(file), "cannot be read", err)
 		}
 		if n <= 0 {
+			if st.Blocks > 0 && int64(len(text)) < st.Size { // what is missing may be what confines
+				return nil, kernel(plain(file), "ended before its end", unix.EIO)
+			}
 			return text, nil
 		}
 		if text = text[:len(text)+n]; len(text) > limit {

@@ -480,7 +480,7 @@ func seesLeft(t *testing.T) {
 func TestKilledAtEachCall(t *testing.T) {
 	requireRoot(t)
 	seesLeft(t)
-	if !*allPrivileges {
+	if !*wholeMatrix {
 		kills(t, killShapes(), sampleKills, 1)
 		return
 	}

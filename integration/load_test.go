@@ -214,7 +214,7 @@ func percentile(list []int, n int) int {
 func TestLoad(t *testing.T) {
 	requireRoot(t)
 	rounds, alone := 3, 1
-	if *allPrivileges {
+	if *wholeMatrix {
 		rounds, alone = 50, 70
 	}
 	begun := time.Now()
@@ -245,7 +245,7 @@ func TestLoad(t *testing.T) {
 				}
 				atOnce += s.load(t, loadStarts, loadStarts)
 				manyCPU = append(manyCPU, s.cpu...)
-				if i%5 == 0 && *allPrivileges {
+				if i%5 == 0 && *wholeMatrix {
 					oneByOne += s.load(t, loadStarts, 1)
 					s.load(t, loadStarts, runtime.NumCPU())
 					fewWall = append(fewWall, s.wall...)
@@ -256,7 +256,7 @@ func TestLoad(t *testing.T) {
 				t.Error(l)
 			}
 			starts, failed, other, residue = starts+s.starts, failed+s.failed, other+s.other, residue+s.residue
-			if !*allPrivileges {
+			if !*wholeMatrix {
 				return
 			}
 			singleWall, singleCPU := percentile(wall, 50), percentile(cpu, 50)
@@ -284,7 +284,7 @@ func TestLoad(t *testing.T) {
 	}
 	keysGone(t, keys)
 	t.Logf("%d starts, %d failed, %d differ, %d times something is left", starts, failed, other, residue)
-	if !*allPrivileges {
+	if !*wholeMatrix {
 		return
 	}
 	record := assurance.Run{

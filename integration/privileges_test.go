@@ -23,7 +23,7 @@ import (
 )
 
 var (
-	allPrivileges  = flag.Bool("full", false, "TestPrivileges: try every subset of missing capabilities, and write doc/privileges.md")
+	wholeMatrix    = flag.Bool("full", false, "TestPrivileges, TestKilledAtEachCall, TestLoad: try all, and write what was found")
 	privilegesSeed = flag.Uint64("privileges-seed", 0, "TestPrivileges: which sample to take; 0 for a new one")
 	privilegesOnly = flag.String("privileges-only", "", "TestPrivileges: try the points that contain this text")
 )
@@ -196,7 +196,7 @@ func TestPrivileges(t *testing.T) {
 	switch {
 	case *privilegesOnly != "":
 		points = slices.DeleteFunc(points, func(p shapes.Point) bool { return !strings.Contains(p.String(), *privilegesOnly) })
-	case !*allPrivileges:
+	case !*wholeMatrix:
 		seed := *privilegesSeed
 		if seed == 0 {
 			seed = rand.Uint64()
@@ -207,7 +207,7 @@ func TestPrivileges(t *testing.T) {
 	}
 	outcomes := make([]shapes.Outcome, len(points))
 	workers := 1
-	if *allPrivileges {
+	if *wholeMatrix {
 		workers = min(2, runtime.NumCPU())
 	}
 	var next atomic.Int64
@@ -250,7 +250,7 @@ func TestPrivileges(t *testing.T) {
 	if n := all[shapes.Needless]; n*100 > len(points) {
 		t.Errorf("%d of %d were refused without need", n, len(points))
 	}
-	if *allPrivileges && !t.Failed() {
+	if *wholeMatrix && !t.Failed() {
 		var u unix.Utsname
 		if err := unix.Uname(&u); err != nil {
 			t.Fatal(err)

@@ -15,7 +15,7 @@ var (
 	headed = regexp.MustCompile(`^hardrun: ([A-Z][A-Za-z-]*)=`)
 	option = regexp.MustCompile(`^hardrun: (--[a-z-]+): `)
 	file   = regexp.MustCompile(`^hardrun: ([a-z]+ )?(/[^ :]*|[^ :/]*\.(?:service|socket):\d+): `)
-	itself = regexp.MustCompile(`^hardrun: ([a-z_]+[0-9]*(?:, [a-z_]+[0-9]*)*)(\([A-Z_]+\))?( /[^ :]*)?: `)
+	itself = regexp.MustCompile(`^hardrun: ([a-z_]+[0-9]*(?:, [a-z_]+[0-9]*)*)(\([A-Za-z_]+\))?( /[^ :]*)?: `)
 	tailed = regexp.MustCompile(`\(([A-Z][A-Za-z-]*)= [^()]*\)$`)
 	stage  = regexp.MustCompile(`^hardrun: ([a-z][a-z_A-Z /-]*)\b[ ,0-9]*: `)
 )

@@ -19,6 +19,8 @@ import (
 
 	"github.com/hardrun/hardrun/integration/inherited"
 	"github.com/hardrun/hardrun/integration/mutants/mutant"
+
+	"github.com/hardrun/hardrun/integration/assurance"
 )
 
 func TestMain(m *testing.M) {
@@ -291,9 +293,13 @@ func functionText(t *testing.T, file, name string) (text string) {
 
 // The page begins with what is written here.
 func TestDocument(t *testing.T) {
+	record, err := filepath.Glob(filepath.Join("../..", assurance.Results, "mutants.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	text, err := os.ReadFile(filepath.Join("../..", document))
-	if errors.Is(err, os.ErrNotExist) {
-		t.Skip("there is no page before the first whole run: " + repeat)
+	if errors.Is(err, os.ErrNotExist) && len(record) == 0 {
+		return // no whole run has been yet, and none is told of
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -76,7 +76,7 @@ func ParseID(s string) (id uint32, ok bool, err error) {
 // An id without an entry is no error, but a User with Entry false; a passwd
 // file that does not exist has no entries. Errors: UnknownUserError,
 // MalformedError, DatabaseError, or the reason why name can be no account.
-func (d Database) LookupUser(name string) (User, error) {
+func (d Database) LookupUser(name string) (u User, err error) {
 	id, byID, err := parseKey(name)
 	if err != nil {
 		return User{}, err
@@ -88,7 +88,7 @@ func (d Database) LookupUser(name string) (User, error) {
 		}
 		return User{}, err
 	}
-	defer r.close()
+	defer r.close(&err)
 	bad := MalformedError{Path: d.Passwd, Name: name}
 	for {
 		line, more, err := r.next()
@@ -118,7 +118,7 @@ func (d Database) LookupUser(name string) (User, error) {
 // An id without an entry is no error, but a Group without a name; a group file
 // that does not exist has no entries. Errors: UnknownGroupError,
 // MalformedError, DatabaseError, or the reason why name can be no group.
-func (d Database) LookupGroup(name string) (Group, error) {
+func (d Database) LookupGroup(name string) (g Group, err error) {
 	id, byID, err := parseKey(name)
 	if err != nil {
 		return Group{}, err
@@ -130,7 +130,7 @@ func (d Database) LookupGroup(name string) (Group, error) {
 		}
 		return Group{}, err
 	}
-	defer r.close()
+	defer r.close(&err)
 	bad := MalformedError{Path: d.Group, Name: name}
 	for {
 		line, more, err := r.next()
@@ -170,7 +170,7 @@ func (d Database) LookupGroup(name string) (Group, error) {
 // twice. Malformed lines give nothing, nor does a group file that does not
 // exist: both can only take access away. Errors: DatabaseError, a name that can
 // be no account, a primary that ParseID refuses, more than NGROUPS_MAX groups.
-func (d Database) GroupsOf(name string, primary uint32) ([]uint32, error) {
+func (d Database) GroupsOf(name string, primary uint32) (ids []uint32, err error) {
 	if reason := nameProblem(name); reason != "" {
 		return nil, refusal(reason)
 	}
@@ -185,7 +185,7 @@ func (d Database) GroupsOf(name string, primary uint32) ([]uint32, error) {
 		}
 		return nil, err
 	}
-	defer r.close()
+	defer r.close(&err)
 	for {
 		line, more, err := r.next()
 		switch {
@@ -472,13 +472,17 @@ func openLines(path string) (*lineReader, error) {
 		}
 		return &r, nil
 	}
-	r.close()
+	r.close(&err)
 	return nil, err
 }
 
-// close gives the descriptor back. A file that was only read has nothing to
-// lose in close(2), so its result says nothing.
-func (r *lineReader) close() { _ = unix.Close(r.fd) }
+// close gives the descriptor back. Where that fails and nothing else has, that is the error: the
+// descriptor may be open still, and in the way of one that is passed to the daemon.
+func (r *lineReader) close(err *error) {
+	if closed := unix.Close(r.fd); closed != nil && *err == nil {
+		*err = DatabaseError{Op: "close", Path: r.path, Err: closed}
+	}
+}
 
 // next is the next line without its newline, valid until the next call; or, if
 // more, the first len(buf) bytes of a longer one, which rest continues and next

@@ -127,6 +127,10 @@ func (f *Facts) read(path string) (text string, ok bool, err error) {
 	if err != nil {
 		return "", false, noEntry(err)
 	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return "", false, errors.Join(&os.PathError{Op: "fstat", Path: path, Err: err}, unix.Close(fd))
+	}
 	var b []byte
 	buf := make([]byte, 4096)
 	for {
@@ -137,10 +141,13 @@ func (f *Facts) read(path string) (text string, ok bool, err error) {
 		if err == nil && len(b)+n > maxText {
 			err = unix.EFBIG
 		}
+		if err == nil && n <= 0 && st.Blocks > 0 && int64(len(b)) < st.Size { // it ended before its end
+			err = unix.EIO
+		}
 		if err != nil {
 			return "", false, errors.Join(&os.PathError{Op: "read", Path: path, Err: err}, unix.Close(fd))
 		}
-		if n == 0 {
+		if n <= 0 {
 			return string(b), true, unix.Close(fd)
 		}
 		b = append(b, buf[:n]...)

@@ -124,6 +124,9 @@ func (l *loader) file(id, path string, fd int, st *unix.Stat_t) error {
 		return errors.New(path + " is " + kindOf(st.Mode) + ", not a regular file")
 	}
 	data, err := readLimited(fd, maxCredentials, time.Now().Add(l.timeout))
+	if err == nil && st.Blocks > 0 && int64(len(data)) < st.Size {
+		err = errors.New("read: it ended before its end")
+	}
 	if err != nil {
 		return named(path, err)
 	}

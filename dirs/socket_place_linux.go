@@ -32,6 +32,13 @@ func (p *place) open(flags int) (int, error) {
 	for err == unix.EINTR {
 		fd, err = unix.Openat(p.dir, p.name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	}
+	if err == nil && fd <= 2 { // most likely one that was open all along
+		var is unix.Stat_t
+		named, lost := p.stat()
+		if errors.Join(lost, unix.Fstat(fd, &is)) != nil || is.Dev != named.Dev || is.Ino != named.Ino {
+			fd, err = -1, unix.EIO
+		}
+	}
 	return fd, os.NewSyscallError("open", err)
 }
 

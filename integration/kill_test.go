@@ -484,6 +484,9 @@ func TestKilledAtEachCall(t *testing.T) {
 		kills(t, killShapes(), sampleKills, 1)
 		return
 	}
+	if err := assurance.Begin(); err != nil {
+		t.Fatal(err)
+	}
 	begun := time.Now()
 	c := kills(t, append(killShapes(), killGroups()...), 0, 2*runtime.NumCPU()) // most of a start with namespaces is waiting for the kernel
 	if *killOnly != "" {

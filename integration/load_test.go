@@ -216,6 +216,9 @@ func TestLoad(t *testing.T) {
 	rounds, alone := 3, 1
 	if *wholeMatrix {
 		rounds, alone = 50, 70
+		if err := assurance.Begin(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	begun := time.Now()
 	keys := userKeys(t)

@@ -1,8 +1,9 @@
 #!/bin/sh
 # release.sh build DIR [ARCH...]     static binaries of amd64 and arm64, for each an SBOM (CycloneDX), BUILD.txt:
 #                                    how they were built, and SHA256SUMS, in DIR
-# release.sh reproducible [ARCH...]  builds twice, the second time with everything different that must not
-#                                    matter, and fails where a byte differs
+# release.sh reproducible [-record] [ARCH...]
+#                                    builds twice, the second time with everything different that must not
+#                                    matter, and fails where a byte differs; writes the record of that
 # release.sh verify DIR              builds what DIR holds once more from these sources, and compares
 # release.sh compare DIR DIR         that comparison alone
 # release.sh linked ARCH DIR         links DIR's binary once more, with a map: what was put into it
@@ -13,7 +14,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 usage() {
-	sed -n '2,9s/^# //p' integration/release.sh >&2
+	sed -n '2,10s/^# //p' integration/release.sh >&2
 	exit 64
 }
 fail() {
@@ -179,7 +180,13 @@ compare() { # DIR DIR
 	echo "$same files, bit for bit the same"
 }
 
-reproducible() { # [ARCH]...
+reproducible() { # [-record] [ARCH]...
+	began=$(date +%s) record=
+	if [ "${1-}" = -record ]; then
+		shift
+		[ $# -eq 0 ] || fail "the record is of all architectures"
+		record=1
+	fi
 	[ $# -gt 0 ] || set -- amd64 arm64
 	VERSION=${VERSION:-unversioned}
 	echo "== built here"
@@ -221,6 +228,13 @@ reproducible() { # [ARCH]...
 	)
 	echo "== compared"
 	compare "$first" "$second/hardrun/out"
+	[ -n "$record" ] || return 0
+	took=$(($(date +%s) - began))
+	files=$(find "$first" -type f | wc -l)
+	go run ./integration/assurance/save -name release -title 'The release built twice, with all that must not matter different' \
+		-command 'sh integration/setup.sh release && sh integration/release.sh reproducible -record' -page release.md -seconds "$took" \
+		-note "What was different the second time: $varied." \
+		'files that differ|0|0|met' "files, bit for bit the same|$files" 'binaries, static: amd64 and arm64|2'
 }
 
 # released DIR: the version and the commit that DIR was built from, for another build of it.

@@ -5,6 +5,7 @@ package integration
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -109,6 +110,49 @@ func TestTerminalIsGivenUp(t *testing.T) {
 	}
 	if keys, _ := typed(t, hardrun, "--user=nobody", "--keep-tty", "--", probe); !strings.HasPrefix(keys, "###") {
 		t.Errorf("--keep-tty did not keep it: %q", keys)
+	}
+}
+
+// Where /dev/tty is not there and 0 to 2 are no terminals, as under a /dev that someone has made,
+// there may be a controlling terminal all the same: who opens its device by name types there.
+func TestTerminalWithoutDevTTY(t *testing.T) {
+	requireRoot(t)
+	if live := read(t, "/proc/sys/dev/tty/legacy_tiocsti"); strings.TrimSpace(live) != "1" {
+		t.Skip("needs sysctl dev.tty.legacy_tiocsti=1: the kernel forbids it by itself")
+	}
+	setpriv := requireProgram(t, "setpriv", "util-linux")
+	unshare := requireProgram(t, "unshare", "util-linux")
+	// typedByName is what the shell reads after the command has tried to type there, and the answer.
+	typedByName := func(argv ...string) (string, answer) {
+		dir := directory(t, 0o777)
+		_, wait := onTerminal(t, `dir=$1 unshare=$2; shift 2
+stty -echo
+tty=$(tty)
+chmod 666 "$tty"
+"$unshare" --mount sh -c '
+	dir=$1 tty=$2; shift 2
+	mkdir $dir/dev && mount -t tmpfs tmpfs $dir/dev && mkdir $dir/dev/pts && touch $dir/dev/null || exit
+	mount --bind /dev/pts $dir/dev/pts && mount --bind /dev/null $dir/dev/null && mount --rbind $dir/dev /dev || exit
+	exec </dev/null >$dir/said 2>&1
+	exec "$@" --out=$dir/answer try tiocsti $tty "#"
+' sh "$dir" "$tty" "$@"
+stty -icanon min 0 time 1
+dd bs=64 count=1 2>/dev/null >$dir/keys
+`, slices.Concat([]string{dir, unshare}, argv)...)
+		wait()
+		text := read(t, dir+"/answer")
+		if text == "" {
+			t.Fatalf("%q: %s", argv, read(t, dir+"/said"))
+		}
+		return read(t, dir+"/keys"), *decode[answer](t, text)
+	}
+	if keys, a := typedByName(setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", probe); !strings.HasPrefix(keys, "#") {
+		t.Fatalf("without hardrun nothing was typed: %q, %+v", keys, a)
+	}
+	keys, a := typedByName(hardrun, "--user=nobody", "--", probe)
+	equal(t, "what the shell read", keys, "")
+	if a.Errno == "" {
+		t.Errorf("typed: %+v", a)
 	}
 }
 

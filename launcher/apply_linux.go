@@ -104,6 +104,9 @@ func (pl *Plan) Apply(t *Thread) (Sealed, error) {
 
 // ApplyBefore does what comes before a second start, Plan.Start.
 func (pl *Plan) ApplyBefore(t *Thread) error {
+	if len(pl.Refused) > 0 {
+		return &pl.Refused[0]
+	}
 	for i := range pl.Entries {
 		e := &pl.Entries[i]
 		if s, ok := e.Step.(preparer); ok && e.Stage == StageBefore {

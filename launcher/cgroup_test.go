@@ -1,10 +1,12 @@
 package launcher
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/hardrun/hardrun/caps"
 	"github.com/hardrun/hardrun/cgroup"
 	"github.com/hardrun/hardrun/policy"
 )
@@ -287,6 +289,116 @@ func TestHomePath(t *testing.T) {
 		}
 		if got := homePath(p, v2, tt.command, "/own/s"); !strings.HasPrefix(got, "/own/s/hardrun-") {
 			t.Errorf("%q %q in the group of a service: %s", tt.set, tt.command, got)
+		}
+	}
+}
+
+// Each limit: the controllers it needs, and what it asks of them.
+func TestLimits(t *testing.T) {
+	g := &CGroups{Memory: 1 << 30, Swap: 1 << 20, Tasks: 1000, Disks: [][2]uint32{{8, 0}, {8, 16}}}
+	amount := func(n uint64) *cgroup.Amount { return &cgroup.Amount{N: n} }
+	weight := func(n uint32) *uint32 { return &n }
+	no := false
+	for _, tt := range []struct {
+		set         []string
+		controllers []string
+		want        cgroup.Limits
+	}{
+		{nil, nil, cgroup.Limits{}},
+		{[]string{"MemoryMin=1K"}, []string{"memory"}, cgroup.Limits{MemoryMin: amount(1024)}},
+		{[]string{"MemoryLow=50%"}, []string{"memory"}, cgroup.Limits{MemoryLow: amount(1 << 29)}},
+		{[]string{"MemoryHigh=1M"}, []string{"memory"}, cgroup.Limits{MemoryHigh: amount(1 << 20)}},
+		{[]string{"MemoryMax=1M"}, []string{"memory"}, cgroup.Limits{MemoryMax: amount(1 << 20)}},
+		{[]string{"MemorySwapMax=50%"}, []string{"memory"}, cgroup.Limits{MemorySwapMax: amount(1 << 19)}},
+		{[]string{"MemoryZSwapMax=1M"}, []string{"memory"}, cgroup.Limits{MemoryZSwapMax: amount(1 << 20)}},
+		{[]string{"MemoryZSwapWriteback=no"}, []string{"memory"}, cgroup.Limits{MemoryZSwapWriteback: &no}},
+		{[]string{"TasksMax=10%"}, []string{"pids"}, cgroup.Limits{TasksMax: amount(100)}},
+		{[]string{"CPUWeight=50"}, []string{"cpu"}, cgroup.Limits{CPUWeight: weight(50)}},
+		{[]string{"IOWeight=50"}, []string{"io", "blkio"}, cgroup.Limits{IOWeight: weight(50)}},
+		{[]string{"AllowedCPUs=0 2-3"}, []string{"cpuset"}, cgroup.Limits{AllowedCPUs: "0,2-3"}},
+		{[]string{"AllowedMemoryNodes=0 2"}, []string{"cpuset"}, cgroup.Limits{AllowedMemoryNodes: "0,2"}},
+		{[]string{"CPUSetPartition=root"}, []string{"cpuset"}, cgroup.Limits{CPUSetPartition: "root"}},
+		{[]string{"IOReadBandwidthMax=/dev/sda 1M", "IOWriteIOPSMax=/dev/sdb 9"}, []string{"io", "blkio"}, cgroup.Limits{IO: []cgroup.IOLimit{
+			{Major: 8, Minor: 0, Kind: cgroup.IOReadBandwidthMax, Value: 1000000}, {Major: 8, Minor: 16, Kind: cgroup.IOWriteIOPSMax, Value: 9},
+		}}},
+		{[]string{"MemoryMax=1M", "MemoryHigh=1M", "TasksMax=5", "AllowedCPUs=0", "AllowedMemoryNodes=0", "CPUWeight=5"}, []string{"memory", "pids", "cpu", "cpuset"}, cgroup.Limits{
+			MemoryMax: amount(1 << 20), MemoryHigh: amount(1 << 20), TasksMax: amount(5), AllowedCPUs: "0", AllowedMemoryNodes: "0", CPUWeight: weight(5),
+		}},
+	} {
+		t.Run(strings.Join(tt.set, " "), func(t *testing.T) {
+			p := aPolicy(t, tt.set...)
+			if got := wanted(p); !slices.Equal(got, tt.controllers) {
+				t.Errorf("controllers %q, want %q", got, tt.controllers)
+			}
+			if got := *limited(p, g); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("limits %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+	p := aPolicy(t, "MemoryMax=1M", "MemorySwapMax=1M", "CPUWeight=5", "IOWeight=5")
+	for stop := 1; stop <= 4; stop++ {
+		var asked []string
+		eachLimit(p, func(name string, _ policy.Origin) bool {
+			asked = append(asked, name)
+			return len(asked) < stop
+		})
+		if want := []string{"MemoryMax", "MemorySwapMax", "CPUWeight", "IOWeight"}[:stop]; !slices.Equal(asked, want) {
+			t.Errorf("asked %q, want %q", asked, want)
+		}
+	}
+}
+
+// A v1 hierarchy of devices counts where devices are asked for, that of a controller where a limit is.
+func TestNeedsLegacy(t *testing.T) {
+	for _, tt := range []struct {
+		set             []string
+		devices, memory bool
+	}{
+		{nil, false, false},
+		{[]string{"DevicePolicy=auto"}, false, false},
+		{[]string{"DevicePolicy=closed"}, true, false},
+		{[]string{"DeviceAllow=/dev/null r"}, true, false},
+		{[]string{"DevicePolicy=auto", "DeviceAllow=/dev/null r"}, true, false},
+		{[]string{"PrivateDevices=yes"}, true, false},
+		{[]string{"MemoryMax=1M"}, false, true},
+		{[]string{"TasksMax=1"}, false, false},
+	} {
+		p := aPolicy(t, tt.set...)
+		if got := needsLegacy(p, &cgroup.Tree{Controllers: []string{"devices"}}); got != tt.devices {
+			t.Errorf("%q: devices %v", tt.set, got)
+		}
+		if got := needsLegacy(p, &cgroup.Tree{Controllers: []string{"memory"}}); got != tt.memory {
+			t.Errorf("%q: memory %v", tt.set, got)
+		}
+	}
+}
+
+// Who may mount, as far as that can be told before the plan.
+func TestMayMount(t *testing.T) {
+	with := func(c caps.Set) *Env {
+		e := aRoot()
+		e.For, e.Caps.Effective = "launch", c
+		return e
+	}
+	admin, none := with(1<<capSysAdmin), with(0)
+	for _, tt := range []struct {
+		env  *Env
+		set  []string
+		want bool
+	}{
+		{admin, nil, false},
+		{admin, []string{"PrivateDevices=yes"}, true},
+		{none, []string{"PrivateDevices=yes"}, false},
+		{none, []string{"PrivateDevices=yes", "X-Hardrun-Strict=yes"}, true},
+		{admin, []string{"PrivateDevices=yes", "PrivateUsers=yes"}, false},
+		{admin, []string{"PrivateDevices=yes", "PrivateUsers=no"}, true},
+		{admin, []string{"PrivateDevices=yes", "X-Hardrun-Caps=sys_admin"}, true},
+		{admin, []string{"PrivateDevices=yes", "X-Hardrun-Caps=chown"}, false},
+		{admin, []string{"PrivateDevices=yes", "CapabilityBoundingSet=CAP_CHOWN"}, false},
+		{admin, []string{"PrivateDevices=yes", "CapabilityBoundingSet=CAP_SYS_ADMIN"}, true},
+	} {
+		if got := tt.env.mayMount(aPolicy(t, tt.set...)); got != tt.want {
+			t.Errorf("%q: %v, want %v", tt.set, got, tt.want)
 		}
 	}
 }

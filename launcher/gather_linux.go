@@ -70,7 +70,7 @@ func GatherFor(p *policy.Policy, who string, args []string, snap Snapshot, given
 	env.names(p)
 	env.files(p)
 	if p.User.Set {
-		env.Shared = process.ControllingTerminal()
+		env.Shared = process.ControllingTerminal(env.stat)
 		env.Terminal = env.Shared && sticky(env.proc)
 	}
 	if p.NoNewPrivileges.Set && p.NoNewPrivileges.V || p.SELinuxContext.Set || p.AppArmorProfile.Set || p.SmackProcessLabel.Set {
@@ -106,6 +106,14 @@ func GatherFor(p *policy.Policy, who string, args []string, snap Snapshot, given
 		env.see(p)
 	}
 	return env, nil
+}
+
+// stat is the text of /proc/self/stat.
+func (e *Env) stat() (string, error) {
+	if e.self < 0 {
+		return "", errors.New("there is no /proc")
+	}
+	return readBelow(e.self, "stat")
 }
 
 // leads looks for standard descriptors which lead to other files than themselves.

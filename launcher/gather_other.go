@@ -38,7 +38,7 @@ func GatherFor(p *policy.Policy, who string, args []string, snap Snapshot, given
 	env.names(p)
 	env.files(p)
 	if p.User.Set && env.GOOS != "openbsd" { // there TIOCSTI is gone since 6.2
-		env.Terminal = process.ControllingTerminal()
+		env.Terminal = process.ControllingTerminal(nil)
 	}
 	if who == "root" {
 		env.UIDs, env.GIDs, env.Groups = [3]uint32{}, [3]uint32{}, nil

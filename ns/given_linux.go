@@ -132,6 +132,10 @@ func (v *View) readFile(real string, was about) ([]byte, error) {
 	if err == nil && a != was {
 		err = errors.New(real + " became another file while it was looked at")
 	}
+	var st unix.Stat_t
+	if err == nil {
+		err = os.NewSyscallError("fstat", unix.Fstat(fd, &st))
+	}
 	var text []byte
 	buf := make([]byte, 64<<10)
 	for err == nil {
@@ -142,6 +146,8 @@ func (v *View) readFile(real string, was about) ([]byte, error) {
 			err = nil
 		case err != nil:
 			err = &os.PathError{Op: "read", Path: real, Err: err}
+		case n <= 0 && st.Blocks > 0 && int64(len(text)) < st.Size:
+			err = errors.New(real + " ended before its end")
 		case n <= 0:
 			return text, closeFD(fd)
 		default:

@@ -56,11 +56,12 @@ func (s *PassDescriptors) Prepare(int) error {
 		if err == nil && n < above {
 			err = unix.EIO
 		}
+		err = os.NewSyscallError("fcntl(F_DUPFD_CLOEXEC)", err)
 		if err == nil {
-			err = unix.Fstat(n, &s.files[i])
+			err = os.NewSyscallError("fstat", unix.Fstat(n, &s.files[i]))
 		}
 		if err != nil {
-			return errors.New("descriptor " + strconv.Itoa(fd) + ": fcntl(F_DUPFD_CLOEXEC): " + err.Error())
+			return errors.New("descriptor " + strconv.Itoa(fd) + ": " + err.Error())
 		}
 		s.high[i] = n
 	}

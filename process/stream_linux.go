@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -319,8 +320,10 @@ func (GiveUpTerminal) Verify() error {
 }
 
 // ControllingTerminal tells whether the process has a controlling terminal that
-// it shares with who started it, and through which it could type there.
-func ControllingTerminal() (shared bool) {
+// it shares with who started it, and through which it could type there. Where neither
+// /dev/tty nor a standard descriptor tells, stat does: it answers the text of
+// /proc/self/stat, or that there is none, which is taken for a terminal.
+func ControllingTerminal(stat func() (string, error)) (shared bool) {
 	fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
 	if err == syscall.ENXIO {
 		return false // the kernel's answer where there is none: tty(4)
@@ -336,9 +339,18 @@ func ControllingTerminal() (shared bool) {
 			held = held || ioctl(fd, unix.TIOCGSID, uintptr(unsafe.Pointer(&sid))) == nil
 		}
 		if !held {
-			return false
+			if text, err := stat(); err == nil && noTerminal(text) {
+				return false
+			}
 		}
 	}
 	sid, err := unix.Getsid(0)
 	return err != nil || sid != unix.Getpid()
+}
+
+// noTerminal tells whether /proc/PID/stat says that there is no controlling terminal: tty_nr,
+// the fifth field behind the name, is 0 (proc_pid_stat(5)).
+func noTerminal(stat string) bool {
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+	return len(fields) > 4 && fields[4] == "0"
 }

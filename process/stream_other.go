@@ -169,8 +169,9 @@ func hasTerminal() bool {
 }
 
 // ControllingTerminal tells whether the process has a controlling terminal that
-// it shares with who started it, and through which it could type there.
-func ControllingTerminal() (shared bool) {
+// it shares with who started it, and through which it could type there. There is no text
+// of /proc/self/stat here.
+func ControllingTerminal(func() (string, error)) (shared bool) {
 	if !hasTerminal() {
 		return false
 	}

@@ -1461,6 +1461,8 @@ static int fork_off(int proc, int pidns, int *guess)
 		r = call2(SYS_pipe2, ptr(up), O_CLOEXEC);
 		if (!r)
 			r = call2(SYS_pipe2, ptr(down), O_CLOEXEC);
+		if (!r && (up[0] < 3 || up[1] < 3 || down[0] < 3 || down[1] < 3))
+			r = -EIO;
 	}
 	if (!r && pidns) {
 		act = "unshare(CLONE_NEWPID): ";
@@ -1485,6 +1487,10 @@ static int fork_off(int proc, int pidns, int *guess)
 		call1(SYS_close, up[1]);
 		call1(SYS_close, down[0]);
 		r = read_pipe(up[0], path, sizeof path - sizeof "/status");
+		if (r < 0) { // the child waits for its word
+			call2(SYS_kill, pid, SIGKILL);
+			refuse_errno(code, stage, "read: ", r);
+		}
 		char word = 0; // of a guess, where that is told already
 		if (r > 0 && path[r - 1] > '9')
 			word = path[--r];

@@ -73,7 +73,10 @@ func planService(in *invocation, who string) (sp *servicePlan, errs []error) {
 	sp.directories(p, &given)
 	sp.sockets(in, &given)
 	sp.credentials(p, &given)
-	given.Booted = wantsBooted(p, len(given.Sockets))
+	var err error
+	if given.Booted, err = wantsBooted(p, len(given.Sockets)); err != nil {
+		return nil, []error{err}
+	}
 	for _, list := range [...]int{policy.ExecCondition, policy.ExecStartPre, policy.ExecStart, policy.ExecStartPost, policy.ExecReload, policy.ExecReloadPost, policy.ExecStop, policy.ExecStopPost} {
 		for i := range p.Service.Commands[list].Items {
 			if err := sp.addCommand(in, who, list, i, given); err != nil {

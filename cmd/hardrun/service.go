@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -248,25 +249,30 @@ func commandArgs(c *policy.Command, given *launcher.Given) []string {
 	return c.Args
 }
 
-// wantsBooted tells whether the daemon is to see an empty /run/systemd/system, sd_booted(3),
-// as the host has none: it is passed sockets, or the unit shows that directory.
-func wantsBooted(p *policy.Policy, sockets int) bool {
-	const dir = "/run/systemd/system"
-	if st, err := os.Lstat(dir); err == nil && st.IsDir() || err != nil && !errors.Is(err, os.ErrNotExist) {
-		return false
+// booted is what exists where systemd runs: sd_booted(3).
+const booted = "/run/systemd/system"
+
+// wantsBooted tells whether the main command is to see an empty directory there, as the host has
+// none: it is passed sockets, or the unit shows it.
+func wantsBooted(p *policy.Policy, sockets int) (bool, error) {
+	if sockets == 0 && !showsBooted(p) {
+		return false, nil
 	}
-	for i := range p.Binds.Items {
-		if p.Binds.Items[i].V.Source == dir {
-			return true
-		}
+	st, err := os.Lstat(booted)
+	if errors.Is(err, os.ErrNotExist) {
+		return true, nil
 	}
-	return sockets > 0
+	return err == nil && !st.IsDir(), err
+}
+
+func showsBooted(p *policy.Policy) bool {
+	return slices.ContainsFunc(p.Binds.Items, func(i policy.Item[policy.Bind]) bool { return i.V.Source == booted })
 }
 
 // givenTo is what a command of a list is given: sockets and files are for ExecStart= alone.
 func givenTo(list int, p *policy.Policy, given launcher.Given) launcher.Given {
 	if list != policy.ExecStart {
-		given.Sockets, given.Booted = nil, wantsBooted(p, 0)
+		given.Sockets, given.Booted = nil, given.Booted && showsBooted(p)
 	}
 	return given
 }

@@ -154,7 +154,11 @@ func (s *service) prepare() int {
 			return status
 		}
 	}
-	s.given.Booted = wantsBooted(s.p, len(s.given.Sockets))
+	var err error
+	if s.given.Booted, err = wantsBooted(s.p, len(s.given.Sockets)); err != nil {
+		say(err.Error())
+		return launcher.ExitNamespace
+	}
 	if s.in.named() {
 		id, err := randomID()
 		if err != nil {

@@ -106,7 +106,7 @@ func told() ([]byte, error) {
 		return nil, os.NewSyscallError("fstat", err)
 	}
 	if st.Size < againHead {
-		return nil, unix.EIO
+		return nil, os.NewSyscallError("fstat", unix.EIO)
 	}
 	b := make([]byte, st.Size-againHead)
 	for n := 0; n < len(b); {

@@ -73,6 +73,19 @@ func (r *Run) Failed() (list []Figure) {
 	return list
 }
 
+// begun is the tree that Begin has found.
+var begun string
+
+// Begin notes what the sources are: a long run calls it first, so that its record does not
+// name sources that came while it ran. Without it Save takes those of its own time.
+func Begin() error {
+	top, err := Top()
+	if err == nil {
+		begun, err = tree(top)
+	}
+	return err
+}
+
 // Save writes the record of a run that was whole, and the page anew. A run without a name,
 // command or figures is refused.
 func (r *Run) Save() error {
@@ -86,8 +99,10 @@ func (r *Run) Save() error {
 	if r.Machine, err = machine(); err != nil {
 		return err
 	}
-	if r.Tree, err = tree(top); err != nil {
-		return err
+	if r.Tree = begun; r.Tree == "" {
+		if r.Tree, err = tree(top); err != nil {
+			return err
+		}
 	}
 	r.Day = time.Now().UTC().Format("2006-01-02")
 	text, err := json.MarshalIndent(r, "", "\t")

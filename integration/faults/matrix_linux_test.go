@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hardrun/hardrun/integration/assurance"
 	"github.com/hardrun/hardrun/integration/inherited"
 	"github.com/hardrun/hardrun/integration/shapes"
 	"github.com/hardrun/hardrun/integration/testdir"
@@ -363,6 +364,11 @@ func (s *Site) twin(t *testing.T) *Site {
 func TestMatrix(t *testing.T) {
 	needs(t)
 	begin := time.Now()
+	if *full && *update {
+		if err := assurance.Begin(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	list, points, saved := lanes(t, *jobs)
 	if t.Failed() {
 		return
@@ -620,18 +626,25 @@ func TestDefects(t *testing.T) {
 		fault            string
 		mode             Mode
 	}{
-		{"denied calls", "seccomp", "{len=", Lie, Pair},                                  // the canary's answer could be known
-		{"denied calls", "mount_setattr", "MOUNT_ATTR_RDONLY", Lie, Once},                // what hides a path was not read back
-		{"activated, with credentials", "mount_setattr", "MOUNT_ATTR_RDONLY", Lie, Once}, // nor what covers /run/systemd
-		{"private everything", "close", "", Lie, Always},                                 // the daemon got the descriptor of a second start
-		{"activated, with credentials", "getdents64", "", Lie, Always},                   // the daemon lost its sockets
-		{"dynamic user", "setresgid", "-1, -1, ", "EAGAIN", Once},                        // all threads were killed, without a word
-		{"dynamic user", "rt_sigprocmask", "SIG_UNBLOCK, ~[", Lie, Once},                 // the parent never heard of the end
-		{"parent", "wait4", "", Lie, Always},                                             // it asked without end
-		{"parent", "write", "hardrun: ", Lie, Always},                                    // it said so without end
-		{"everything", "wait4", "", "EPERM", Always},                                     // process 1 waited without end
-		{"group", "fgetxattr", "", Lie, Always},                                          // a group was made and removed again and again
-		{"bounding and securebits", "read", "root:x:0:0", Lie, Once},                     // root had no name
+		{"denied calls", "seccomp", "{len=", Lie, Pair},                                    // the canary's answer could be known
+		{"denied calls", "mount_setattr", "MOUNT_ATTR_RDONLY", Lie, Once},                  // what hides a path was not read back
+		{"activated, with credentials", "mount_setattr", "MOUNT_ATTR_RDONLY", Lie, Once},   // nor what covers /run/systemd
+		{"private everything", "close", "", Lie, Always},                                   // the daemon got the descriptor of a second start
+		{"activated, with credentials", "getdents64", "", Lie, Always},                     // the daemon lost its sockets
+		{"dynamic user", "setresgid", "-1, -1, ", "EAGAIN", Once},                          // all threads were killed, without a word
+		{"dynamic user", "rt_sigprocmask", "SIG_UNBLOCK, ~[", Lie, Once},                   // the parent never heard of the end
+		{"parent", "wait4", "", Lie, Always},                                               // it asked without end
+		{"parent", "write", "hardrun: ", Lie, Always},                                      // it said so without end
+		{"everything", "wait4", "", "EPERM", Always},                                       // process 1 waited without end
+		{"group", "fgetxattr", "", Lie, Always},                                            // a group was made and removed again and again
+		{"bounding and securebits", "read", "root:x:0:0", Lie, Once},                       // root had no name
+		{"activated, with credentials", "openat", `"other", O_RDONLY|O_NOCTTY`, Lie, Once}, // OpenFile= was the standard input
+		{"activated, with credentials", "read", `"text`, Lie, Once},                        // a credential was empty
+		{"everything", "newfstatat", `"/run/systemd/system"`, "EPERM", Once},               // it was taken to be there
+		{"everything", "close", "3", "ENOMEM", Once},                                       // of what was read it was not named
+		{"everything", "fstat", "S_IFSOCK", "EPERM", Once},                                 // another call was named
+		{"everything", "fstat", "S_IFREG|0666", Lie, Once},                                 // none was
+		{"everything", "read", ", 56", "EPERM", Once},                                      // nor here
 	} {
 		i := slices.IndexFunc(Plans, func(p Plan) bool { return p.Name == d.plan })
 		p := &Plans[i]

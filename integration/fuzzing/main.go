@@ -58,6 +58,9 @@ func run(ctx context.Context, total time.Duration, jobs int, only string, keep, 
 	if err != nil {
 		return err
 	}
+	if err := assurance.Begin(); err != nil {
+		return err
+	}
 	all, err := Targets(top)
 	if err != nil {
 		return err

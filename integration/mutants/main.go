@@ -62,6 +62,9 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	if err := assurance.Begin(); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(options.dir, 0o755); err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ of each those files that decide about a launch, not the subcommand cage, nor tex
 | flag | one flag of several is not set; and one alone, where it is for security (O_NOFOLLOW, RESOLVE_…, MS_…) |
 
 Left out are flags that take nothing from a daemon (O_CLOEXEC, O_DIRECTORY, O_PATH), what is deferred to the end of a function,
-and panics. A mutant is killed when one of these notices it, the cheapest of those that reach its place first:
+panics, and methods that only say what a step is (String, Mechanism, Error). A mutant is killed when one of these notices it, the cheapest of those that reach its place first:
 
 - **start**: one of ` + fmt.Sprint(len(starts())) + ` launches prints another state of its daemon, refuses, or refuses otherwise;
 - **test**: a test of a package fails;

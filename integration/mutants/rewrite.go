@@ -366,11 +366,14 @@ func isBool(t types.Type) bool {
 // constructors make an error of what they are given, and do nothing else.
 var constructors = []string{"errors.New", "errors.Join", "fmt.Errorf", "os.NewSyscallError"}
 
+// spoken are methods that only say what a step is: a plan's text is made of them, and no launch.
+var spoken = []string{"String", "Mechanism", "Error"}
+
 func (w *walker) walkFile(f *ast.File) {
 	for _, d := range f.Decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
-			if d.Body == nil {
+			if d.Body == nil || d.Recv != nil && slices.Contains(spoken, d.Name.Name) {
 				continue
 			}
 			w.within = d.Name.Name

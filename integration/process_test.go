@@ -33,6 +33,7 @@ func TestProcessAttributes(t *testing.T) {
 		{"--io-scheduling-class=realtime --io-scheduling-priority=2", func(s *state) any { return s.IOPrio }, 1<<13 | 2},
 		{"--io-scheduling-priority=7", func(s *state) any { return s.IOPrio }, 2<<13 | 7},
 		{"--timer-slack-nsec=1ms", func(s *state) any { return s.TimerSlack }, 1000000},
+		{"--timer-slack-nsec=1ms --cpu-scheduling-policy=rr", func(s *state) any { return [2]int{s.SchedPolicy, s.TimerSlack} }, [2]int{2, 0}}, // the kernel takes it away
 		{"--timer-slack-nsec=4321", func(s *state) any { return s.TimerSlack }, 4321},
 		{"--coredump-filter=0x7", func(s *state) any { return s.CoredumpFilter }, "00000007"},
 		{"--coredump-filter=all", func(s *state) any { return s.CoredumpFilter[6:] != "33" }, true},

@@ -87,7 +87,7 @@ func readRegular(path string, limit int) ([]byte, error) {
 // regularOf reads an open file, and closes it.
 func regularOf(fd int, path string, limit int) (text []byte, err error) {
 	var st unix.Stat_t
-	if err = unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+	if err = os.NewSyscallError("fstat", unix.Fstat(fd, &st)); err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
 		err = errors.New("not a regular file")
 	}
 	if err == nil {

@@ -128,6 +128,7 @@ var NoteKinds = [...]NoteKind{
 	{"setid-command", NoteLint},
 	{"setid-void", NoteInfo},
 	{"signals-default", NoteInfo},
+	{"slack-void", NoteLint},
 	{"stream-log", NoteInfo},
 	{"tmp-own", NoteInfo},
 	{"unix-reachable", NoteInfo},

@@ -142,6 +142,7 @@ var noteCases = []noteCase{
 	{"landlock-stricter", []string{"ProtectSystem=yes", "X-Hardrun-AllowLandlock=ProtectSystem"}, nil, together(noteless(capSysAdmin), func(e *Env) { e.Landlock = 9 }), func(*Env) {}},
 	{"landlock-weaker", []string{"ProtectSystem=yes", "X-Hardrun-AllowLandlock=ProtectSystem"}, nil, together(noteless(capSysAdmin), func(e *Env) { e.Landlock = 9 }), func(*Env) {}},
 	{"limit-fsize-zero", []string{"LimitFSIZE=0"}, []string{"LimitFSIZE=1"}, nil, nil},
+	{"slack-void", []string{"TimerSlackNSec=1ms", "CPUSchedulingPolicy=rr"}, []string{"TimerSlackNSec=1ms", "CPUSchedulingPolicy=batch"}, nil, nil},
 	{"limit-void", []string{"LimitNPROC=5"}, []string{"LimitNPROC=5", "User=www"}, nil, nil},
 	{"limit-void", []string{"LimitNPROC=5", "User=www", "AmbientCapabilities=CAP_SYS_ADMIN"}, []string{"LimitNPROC=5", "User=www", "AmbientCapabilities=CAP_SYS_ADMIN", "PrivateUsers=yes"}, nil, nil},
 	{"limit-void", []string{"LimitNOFILE=5"}, []string{"LimitNOFILE=5", "CapabilityBoundingSet=~CAP_SYS_RESOURCE"}, someFiles, nil},

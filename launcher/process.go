@@ -23,10 +23,24 @@ func (c *compiler) process() {
 		}
 		c.add(StageProcess, &process.WriteProc{File: "coredump_filter", Text: "0x" + hex, Expect: padded + "\n", What: "core dump filter 0x" + hex}, "CoredumpFilter", v.From, ExitLimits)
 	}
+	// A real-time process has no timer slack: what is asked for is set before, and goes with the policy.
+	realtime := p.CPUSchedulingPolicy.Set && (p.CPUSchedulingPolicy.V == process.SchedFIFO || p.CPUSchedulingPolicy.V == process.SchedRR)
+	slack := func() {
+		if v := p.TimerSlackNSec; v.Set {
+			e := c.add(StageProcess, process.SetTimerSlack{NSec: v.V}, "TimerSlackNSec", v.From, ExitTimerSlack)
+			e.Transient = realtime
+		}
+	}
+	if realtime {
+		slack()
+		if v := p.TimerSlackNSec; v.Set {
+			c.note("slack-void", v.From, "TimerSlackNSec= does not hold for a real-time process, which has no timer slack")
+		}
+	}
 	c.scheduling()
 	c.numa()
-	if v := p.TimerSlackNSec; v.Set {
-		c.add(StageProcess, process.SetTimerSlack{NSec: v.V}, "TimerSlackNSec", v.From, ExitTimerSlack)
+	if !realtime {
+		slack()
 	}
 	if v := p.Personality; v.Set {
 		n, err := process.ParsePersonality(v.V, c.env.GOARCH)

@@ -178,6 +178,11 @@ func (w *workspace) load() error {
 				return err
 			}
 		}
+		if s.older != nil {
+			if err := os.WriteFile(w.path("shapes", s.filterName()), s.filter().Bytes(), 0o644); err != nil {
+				return err
+			}
+		}
 	}
 	names := []string{"hardrun"}
 	for _, p := range tested {

@@ -204,7 +204,6 @@ WorkingDirectory=-/none
 Environment="A=b c" D=e
 PassEnvironment=PATH
 UnsetEnvironment=D
-StandardInputText=one
 StandardOutput=inherit
 StandardError=append:/tmp/marker
 ExecStart=/srv/probe setuid0 read:/tmp/marker

@@ -38,6 +38,7 @@ var options struct {
 	seed               uint64
 	survivors, write   bool
 	asIs               bool
+	most               time.Duration
 }
 
 func run() error {
@@ -49,6 +50,7 @@ func run() error {
 	flag.IntVar(&options.lanes, "lanes", 2, "how many at a time")
 	flag.BoolVar(&options.survivors, "survivors", false, "try those again that survived")
 	flag.BoolVar(&options.write, "update", false, "write doc/mutants.md and the record, where all were tried")
+	flag.DurationVar(&options.most, "most", mostTime, "try no longer against one, but for tests of the whole: less for a first round, whose survivors -survivors tries again")
 	flag.BoolVar(&options.asIs, "as-is", false, "take what was made there, though the sources may be others now")
 	flag.Parse()
 	began := time.Now()

@@ -21,6 +21,7 @@ import (
 	"github.com/hardrun/hardrun/integration/mutants/mutant"
 
 	"github.com/hardrun/hardrun/integration/assurance"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) {
@@ -73,13 +74,13 @@ func sample(t *testing.T) (*rewriter, string) {
 // that makes no difference is not.
 func TestSample(t *testing.T) {
 	r, binary := sample(t)
-	at, err := blockOf(binary)
+	at, err := blocksOf(binary)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dies := func(number uint32, note bool) bool {
 		t.Helper()
-		p := Placing{From: binary, To: binary + ".mutant", Block: at, Number: number, Note: note}
+		p := Placing{From: binary, To: binary + ".mutant", Blocks: at, Number: number, Note: note}
 		if err := p.put(); err != nil {
 			t.Fatal(err)
 		}
@@ -123,6 +124,101 @@ func TestSample(t *testing.T) {
 	}
 }
 
+const sampleC = `#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static long call(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+{
+	long r = syscall(nr, a, b, c, d, e, f);
+	return r == -1 ? -errno : r;
+}
+#define ptr(x) ((uint64_t)(uintptr_t)(x))
+#define call0(nr) call(nr, 0, 0, 0, 0, 0, 0)
+#define call1(nr, a) call(nr, (uint64_t)(a), 0, 0, 0, 0, 0)
+#define call3(nr, a, b, c) call(nr, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), 0, 0, 0)
+#define call4(nr, a, b, c, d) call(nr, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), 0, 0)
+static int last;
+static void more(int n)
+{
+	last += n; // if (this) is no condition, and call0(this) no call
+}
+
+int main(void)
+{
+	long up = 7;
+	more(2);
+	if ((up = call1(SYS_close, -1)) == -EBADF && "if (nor this"[0] == 'i')
+		last += 10;
+	else
+		more(100);
+	printf("%ld %d\n", up, last);
+	return 0;
+}
+`
+
+// So it does in C: each is made, and each changes what the program does.
+func TestSampleC(t *testing.T) {
+	dir := t.TempDir()
+	source, binary := filepath.Join(dir, "sample.c"), filepath.Join(dir, "sample")
+	if err := os.WriteFile(source, []byte(sampleC), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := &rewriter{}
+	if err := r.rewriteC("sample", "sample.c", source); err != nil {
+		t.Fatal(err)
+	}
+	name(r.mutants)
+	if err := command(dir, nil, "gcc", "-O1", "-Wall", "-Werror", "-Wno-unused-function", "-o", binary, source); err != nil {
+		t.Fatal(err)
+	}
+	at, err := blocksOf(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	says := func(number, fault, how uint32) string {
+		t.Helper()
+		p := Placing{From: binary, To: binary + ".mutant", Blocks: at, Number: number, Fault: fault, How: how}
+		if err := p.put(); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(p.To).CombinedOutput()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	if got := says(0, 0, 0); got != "-9 12" {
+		t.Fatalf("without a mutant it says %q", got)
+	}
+	const condition = `(up = call1(SYS_close, -1)) == -EBADF && "if (nor this"[0] == 'i'`
+	want := map[string]string{
+		"sample.c:main: never: " + condition:        "-9 102",
+		"sample.c:main: invert: " + condition:       "-9 102",
+		"sample.c:main: call: call1(SYS_close, -1)": "0 102",
+		"sample.c:main: step: more(2);":             "-9 10",
+		"sample.c:main: step: more(100);":           "-9 12",
+	}
+	for _, m := range r.mutants {
+		if got, known := says(m.N, 0, 0), want[m.named]; got != known {
+			t.Errorf("%q: says %q, not %q", m.named, got, known)
+		}
+		delete(want, m.named)
+		if m.Kind == KindCall {
+			for how, answer := range map[uint32]string{uint32(unix.EIO): "-5 102", uint32(unix.EBADF): "-9 12", mutant.Lie: "0 102"} {
+				if got := says(0, m.N, how); got != answer {
+					t.Errorf("%q: with the answer %d it says %q, not %q", m.named, how, got, answer)
+				}
+			}
+		}
+	}
+	for name := range want {
+		t.Errorf("%q was not made", name)
+	}
+}
+
 // A room has the machine's files, and what is done to them is not done to the machine; it
 // notes what is reached, ends what does not end, and leaves nothing.
 func TestRoom(t *testing.T) {
@@ -130,7 +226,7 @@ func TestRoom(t *testing.T) {
 		t.Skip("needs root: mount and PID namespaces, an overlay")
 	}
 	r, binary := sample(t)
-	at, err := blockOf(binary)
+	at, err := blocksOf(binary)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +267,7 @@ func TestRoom(t *testing.T) {
 		t.Helper()
 		res := do(&Step{
 			Argv: []string{"/opt/digits.test", "-test.run", test}, Time: time.Minute, Note: true,
-			Place: &Placing{From: binary, To: "/opt/digits.test", Block: at, Note: true},
+			Place: &Placing{From: binary, To: "/opt/digits.test", Blocks: at, Note: true},
 		})
 		if res.Status != 0 {
 			t.Errorf("%s: %+v", test, res)

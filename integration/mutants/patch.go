@@ -12,25 +12,21 @@ import (
 	"github.com/hardrun/hardrun/integration/mutants/mutant"
 )
 
-// blockOf finds the block of a binary.
-func blockOf(path string) (int64, error) {
+// blocksOf finds the blocks of a binary: that of package mutant, and behind it that of the file in C.
+func blocksOf(path string) (list []int64, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	at := bytes.Index(text, []byte(mutant.Magic))
-	for at >= 0 && !bytes.Equal(text[at:min(at+mutant.Size, len(text))], append([]byte(mutant.Magic), make([]byte, mutant.Size-len(mutant.Magic))...)) {
-		next := bytes.Index(text[at+1:], []byte(mutant.Magic))
-		if next < 0 {
-			at = -1
-			break
+	for _, magic := range [...]string{mutant.Magic, mutant.MagicC} {
+		if at := bytes.Index(text, append([]byte(magic), make([]byte, mutant.Size-len(magic))...)); at >= 0 {
+			list = append(list, int64(at))
 		}
-		at += 1 + next
 	}
-	if at < 0 {
-		return 0, fmt.Errorf("%s has no mutants", path)
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%s has no mutants", path)
 	}
-	return int64(at), nil
+	return list, nil
 }
 
 // put makes the copy.
@@ -39,15 +35,17 @@ func (p *Placing) put() error {
 	if err != nil {
 		return err
 	}
-	if !bytes.HasPrefix(text[min(int(p.Block), len(text)):], []byte(mutant.Magic)) {
-		return errors.New(p.From + ": the block is not where it was")
-	}
-	block := text[p.Block : p.Block+mutant.Size]
-	binary.LittleEndian.PutUint32(block[mutant.NumberAt:], p.Number)
-	binary.LittleEndian.PutUint32(block[mutant.FaultAt:], p.Fault)
-	binary.LittleEndian.PutUint32(block[mutant.HowAt:], p.How)
-	if p.Note {
-		copy(block[mutant.PathAt:], noteFile+"\x00")
+	for _, at := range p.Blocks {
+		block := text[min(int(at), len(text)):]
+		if !bytes.HasPrefix(block, []byte(mutant.Magic)) && !bytes.HasPrefix(block, []byte(mutant.MagicC)) {
+			return errors.New(p.From + ": the block is not where it was")
+		}
+		binary.LittleEndian.PutUint32(block[mutant.NumberAt:], p.Number)
+		binary.LittleEndian.PutUint32(block[mutant.FaultAt:], p.Fault)
+		binary.LittleEndian.PutUint32(block[mutant.HowAt:], p.How)
+		if p.Note {
+			copy(block[mutant.PathAt:], noteFile+"\x00")
+		}
 	}
 	if err := os.Remove(p.To); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

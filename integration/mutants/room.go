@@ -40,7 +40,7 @@ type Step struct {
 // Placing is a copy of a binary with its block filled in.
 type Placing struct {
 	From, To string
-	Block    int64 // where it is in the file
+	Blocks   []int64 // where they are in the file
 	Number   uint32
 	Fault    uint32 // the call that fails
 	How      uint32

@@ -33,7 +33,7 @@ type outcome struct {
 const (
 	mostFaults = 8
 	mostWhole  = 5
-	mostTime   = 8 * time.Second        // of all but those of the whole
+	mostTime   = 8 * time.Second        // of all but those of the whole; see -most
 	together   = 300 * time.Millisecond // tests of one package that run in one process
 )
 
@@ -247,7 +247,7 @@ func (r *runner) try(in *room, m *Mutant) (*outcome, error) {
 			continue
 		}
 		if k.Kind != "whole" {
-			if spent += t.cost; spent > mostTime && o.Tried > 0 {
+			if spent += t.cost; spent > options.most && o.Tried > 0 {
 				continue
 			}
 		}

@@ -35,6 +35,12 @@ var viewArgv = []string{
 // sysLSMListModules is a call of Linux 6.8.
 const sysLSMListModules = 461
 
+// onTerminal is a start with a controlling terminal, which the shell that makes it shares.
+func onTerminal(options string) []string {
+	const script = `script -qec "/srv/hardrun $0 -- /srv/probe setuid0 2>/tmp/said" /dev/null; status=$?; cat /tmp/out; cat /tmp/said >&2; exit $status`
+	return []string{"/bin/sh", "-c", script, options}
+}
+
 // moreStarts are those that no shape has.
 var moreStarts = []start{
 	{name: "cage", argv: []string{"/srv/hardrun", "--chroot=/srv/root", "--user=nobody", "--caps=net_bind_service", "--nice=5", "--limit-core=0", "--no-new-privs", "--", "/probe", "setuid0", "bind:53", "stat:/etc/passwd"}},
@@ -227,6 +233,9 @@ ProtectHostname=yes
 ExecStart=/srv/probe setuid0 bind:53 mount
 `}},
 	{name: "explained", argv: []string{"/srv/hardrun", "--explain-denials", "--system-call-filter=~@clock chown", "--restrict-suidsgid", "--", "/srv/probe", "setuid0"}},
+	{name: "terminal", argv: onTerminal("--user=nobody --standard-input=tty-force --standard-output=append:/tmp/out --tty-path=/dev/tty --tty-reset --tty-rows=30 --tty-columns=99")},
+	{name: "terminal given up", argv: onTerminal("--user=nobody --standard-input=null --standard-output=append:/tmp/out")},
+	{name: "terminal behind a filter", argv: onTerminal("--user=nobody --standard-input=null --standard-output=append:/tmp/out --keep-tty --system-call-filter=~@clock")},
 	{name: "init", argv: []string{"/srv/hardrun", "--init", "--user=nobody", "--caps=none", "--no-new-privs", "--", "/srv/probe", "setuid0"}},
 	{name: "sockets", argv: []string{"/srv/hardrun", "--unit=/srv/sockets.service", "--socket"}, files: map[string]string{"sockets.service": serviceHead + `User=nobody
 ProtectSystem=strict

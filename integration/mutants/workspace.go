@@ -51,7 +51,7 @@ var tested = []string{"caps", "process", "seccomp", "row", "ns", "cgroup", "dirs
 type workspace struct {
 	dir     string
 	mutants []*Mutant
-	blocks  map[string]int64 // of the binaries, by name
+	blocks  map[string][]int64 // of the binaries, by name
 }
 
 func (w *workspace) path(names ...string) string {
@@ -63,7 +63,7 @@ func (w *workspace) binary(name string) string { return w.path("bin", name) }
 
 // place is a copy of a binary with a mutant.
 func (w *workspace) place(name, to string, number uint32, note bool) *Placing {
-	return &Placing{From: w.binary(name), To: to, Block: w.blocks[name], Number: number, Note: note}
+	return &Placing{From: w.binary(name), To: to, Blocks: w.blocks[name], Number: number, Note: note}
 }
 
 func testName(pkg string) string { return strings.ReplaceAll(pkg, "/", "-") + ".test" }
@@ -106,7 +106,7 @@ func fingerprint(top string) (string, error) {
 
 // prepare makes the workspace, or takes the one that is there, where it was made of these sources.
 func prepare(top, dir string, say func(format string, args ...any)) (*workspace, error) {
-	w := &workspace{dir: dir, blocks: map[string]int64{}}
+	w := &workspace{dir: dir, blocks: map[string][]int64{}}
 	print, err := fingerprint(top)
 	if err != nil {
 		return nil, err
@@ -133,6 +133,10 @@ func prepare(top, dir string, say func(format string, args ...any)) (*workspace,
 	}
 	r := &rewriter{dir: w.path("tree"), library: module + "/integration/mutants/mutant"}
 	if err := r.rewrite(packages, wanted); err != nil {
+		return nil, err
+	}
+	const inC = "cmd/hardrun/hardrun.c"
+	if err := r.rewriteC("cmd/hardrun", inC, w.path("tree", inC)); err != nil {
 		return nil, err
 	}
 	w.mutants = r.mutants
@@ -189,7 +193,7 @@ func (w *workspace) load() error {
 		names = append(names, testName(p))
 	}
 	for _, n := range names {
-		at, err := blockOf(w.binary(n))
+		at, err := blocksOf(w.binary(n))
 		if err != nil {
 			return err
 		}

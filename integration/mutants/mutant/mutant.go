@@ -14,6 +14,9 @@ import (
 // Magic is how the block begins, and what no other part of a binary holds.
 const Magic = "\x00mutant\xffchoose\x00\xfe"
 
+// MagicC is how the block of what is written in C begins.
+const MagicC = "\x00mutant\xffinC\x00\x00\x00\x00\xfe"
+
 // The block, from its beginning: Magic; the number of the mutant, that of a call that fails once, and
 // how, in four bytes each, little endian; and the path of the file that notes what was reached, ended
 // by a NUL.

@@ -116,7 +116,10 @@ func (c *compiler) stream(fd int, s policy.Opt[policy.Stream], set [3]policy.Opt
 	}
 	step.What = what
 	c.replaced[fd] = true
-	c.add(StageStreams, step, name, s.From, streamExit[fd])
+	e := c.add(StageStreams, step, name, s.From, streamExit[fd])
+	if fd == 0 && s.V.Kind == policy.StreamData && c.p.StandardInput.V.Kind != policy.StreamData {
+		e.Because = "StandardInputText= and StandardInputData= imply it"
+	}
 }
 
 // sameFile is the stream before fd that opens the same file, or -1. One

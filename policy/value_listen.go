@@ -76,7 +76,9 @@ func ParseListener(s string, kind ListenKind) (Listener, error) {
 	var err error
 	switch kind {
 	case ListenFIFO, ListenSpecial:
-		l.Address, err = ParsePath(s)
+		if l.Address, err = ParsePath(s); err == nil && l.Address == "/" {
+			err = bad("not the path of a file: ", s)
+		}
 	case ListenNetlink:
 		words := plainWords(s)
 		if len(words) == 0 || len(words) > 2 || hasControl(words[0]) {
@@ -92,6 +94,9 @@ func ParseListener(s string, kind ListenKind) (Listener, error) {
 		}
 	default:
 		l.Address, err = ParseAddress(s)
+		if a := l.Address; err == nil && kind == ListenSequentialPacket && a[0] != '/' && a[0] != '@' && !strings.HasPrefix(a, "vsock") {
+			err = bad("there are no sequential packets over IP: ", s)
+		}
 	}
 	if err != nil {
 		return Listener{}, err

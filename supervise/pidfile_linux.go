@@ -34,7 +34,10 @@ func (l *loop) readPIDFile() (int, error) {
 	if err := errors.Join(err, os.NewSyscallError("close", unix.Close(fd))); err != nil {
 		return 0, err
 	}
-	line, _, _ := strings.Cut(string(buf[:n]), "\n")
+	line, _, ends := strings.Cut(string(buf[:n]), "\n")
+	if !ends && n == len(buf) { // there is more of it
+		return 0, errors.New("it holds no process ID")
+	}
 	line = strings.Trim(line, " \t\r")
 	pid, err := strconv.ParseUint(line, 10, 31)
 	if err != nil || pid == 0 {

@@ -363,8 +363,8 @@ func FuzzHear(f *testing.F) {
 	})
 }
 
-// FuzzListen: an address that a unit may have is one that can be listened on. That there are no sequential packets
-// over IP, and which families of netlink there are, is found when it is opened.
+// FuzzListen: an address that a unit may have is one that can be listened on. Which families of netlink there are is found
+// when it is opened.
 func FuzzListen(f *testing.F) {
 	for _, s := range []string{"53", "127.0.0.1:53", "[::1]:80%lo", "/run/a", "@a", "vsock:2:1", "vsock::", "route 1", "a", "[::ffff:1.2.3.4]:5", "1.2.3.4:0", "065"} {
 		for kind := range uint8(7) {
@@ -374,7 +374,7 @@ func FuzzListen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, n uint8, s string) {
 		ours, theirs := policy.ListenKind(n%7), dirs.ListenKind(n%7)
 		l, err := policy.ParseListener(s, ours)
-		if err != nil || ours == policy.ListenSequentialPacket || ours == policy.ListenNetlink {
+		if err != nil || ours == policy.ListenNetlink {
 			return
 		}
 		if _, err := dirs.ParseAddress(theirs, l.Address); err != nil {

@@ -156,7 +156,7 @@ func (s *service) prepare() int {
 	}
 	var err error
 	if s.given.Booted, err = wantsBooted(s.p, len(s.given.Sockets)); err != nil {
-		say(err.Error())
+		say("mounts: " + err.Error())
 		return launcher.ExitNamespace
 	}
 	if s.in.named() {

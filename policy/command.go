@@ -59,7 +59,9 @@ func (p *Policy) ForCommand(list, index int) Policy {
 		q.withoutSandbox()
 	case c.NoUser:
 		// What it implies stays.
-		q.normalizeDynamic(func(string, string, string, Origin) {})
+		q.normalizeDynamic(func(name, value, because string, from Origin) {
+			q.implied = append(q.implied, Implied{name, value, because, from})
+		})
 		q.withoutUser()
 	}
 	return q

@@ -56,7 +56,11 @@ func FuzzParseCredential(f *testing.F) {
 				}
 				continue
 			}
-			for _, id := range []string{strings.TrimSuffix(c.ID, "*"), c.Rename} {
+			id := c.ID
+			if c.Import {
+				id = strings.TrimSuffix(id, "*")
+			}
+			for _, id := range []string{id, c.Rename} {
 				if strings.ContainsAny(id, "/:\x00\n") || id == ".." || id == "." {
 					t.Fatalf("%s %q: %+v", name, s, c)
 				}

@@ -18,7 +18,8 @@ type Implied struct {
 // nothing else. It answers what it added, with the reason; running it again adds
 // nothing.
 func (p *Policy) Normalize(root bool) []Implied {
-	var all []Implied
+	all := p.implied
+	p.implied = nil
 	add := func(name, value, because string, from Origin) {
 		all = append(all, Implied{name, value, because, from})
 	}

@@ -311,6 +311,9 @@ type Policy struct {
 	// ambientCut remembers that a "~" line took capabilities away from
 	// AmbientCapabilities=, so that a further one is not taken for the first.
 	ambientCut bool
+
+	// implied is what ForCommand has added, until Normalize tells of it.
+	implied []Implied
 }
 
 // Assignment is one "Name=value" as it was written.

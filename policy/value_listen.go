@@ -89,7 +89,7 @@ func ParseListener(s string, kind ListenKind) (Listener, error) {
 		}
 		l.Address = strings.Join(words, " ")
 	case ListenMessageQueue:
-		if len(s) < 2 || len(s)-1 > nameMax || s[0] != '/' || strings.IndexByte(s[1:], '/') >= 0 || hasControl(s) {
+		if len(s) < 2 || len(s)-1 > nameMax || s[0] != '/' || strings.IndexByte(s[1:], '/') >= 0 || hasControl(s) || s == "/." || s == "/.." {
 			err = bad("not the name of a message queue: ", s)
 		}
 	default:

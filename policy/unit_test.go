@@ -241,14 +241,14 @@ func TestForCommand(t *testing.T) {
 		SystemCallFilter SystemCallErrorNumber SystemCallArchitectures SystemCallLog RestrictAddressFamilies RestrictNamespaces RestrictRealtime RestrictSUIDSGID LockPersonality MemoryDenyWriteExecute AllowNewCalls FilterBackend FilterOut ExplainDenials
 		PrivatePIDs PrivateUsers UserNamespacePath ProtectHostname DelegateNamespaces
 		ProtectSystem ProtectHome PrivateTmp PrivateDevices ProtectKernelTunables ProtectKernelModules ProtectKernelLogs ProtectClock ProtectControlGroups ProtectProc ProcSubset PrivateBPF
-		ReadOnlyPaths InaccessiblePaths ExecPaths NoExecPaths AllowLandlock Limits ambientCut`)
+		ReadOnlyPaths InaccessiblePaths ExecPaths NoExecPaths AllowLandlock Limits ambientCut implied`)
 	p := everything(t)
 	whole := reflect.ValueOf(p)
 	full, none := p.ForCommand(ExecStart, 0), p.ForCommand(ExecStart, 2)
 	for i := range whole.NumField() {
 		name := whole.Type().Field(i).Name
 		was, is := whole.Field(i), reflect.ValueOf(full).Field(i)
-		if was.IsZero() && name != "ambientCut" && name != "MountAPIVFS" {
+		if was.IsZero() && name != "ambientCut" && name != "implied" && name != "MountAPIVFS" {
 			t.Errorf("%s: the test sets nothing", name)
 		}
 		// MountAPIVFS= and BindLogSockets= are the sandbox's: there, they are no.
@@ -275,6 +275,13 @@ func TestForCommand(t *testing.T) {
 	}
 	if user.ProtectSystem.V != "strict" || !user.NoNewPrivileges.V || !user.RestrictSUIDSGID.V || user.CapabilityBoundingSet != p.CapabilityBoundingSet {
 		t.Error("! takes off more than the user")
+	}
+	dynamic := assignments(t, "DynamicUser=yes", "ExecStart=!/a")
+	user = dynamic.ForCommand(ExecStart, 0)
+	for _, want := range []bool{true, false} { // it is told of once
+		if told := slices.ContainsFunc(user.Normalize(true), func(i Implied) bool { return i.Name == "NoNewPrivileges" && i.Because == "DynamicUser=" }); told != want {
+			t.Errorf("that DynamicUser= implies NoNewPrivileges= with ! is told: %v, want %v", told, want)
+		}
 	}
 	if p.User.V != "www" || !p.DynamicUser.V {
 		t.Error("the policy of the service was changed")

@@ -135,7 +135,7 @@ func (r *runner) step(k *killer, number uint32, note bool) *Step {
 // never run gets the most.
 func limitOf(cost time.Duration) time.Duration {
 	if cost == 0 {
-		return 30 * time.Second
+		return 2 * time.Minute
 	}
 	return 6*time.Second + 15*cost
 }

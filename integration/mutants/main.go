@@ -49,7 +49,7 @@ func run() error {
 	flag.Uint64Var(&options.seed, "seed", 0, "which sample; 0 for a new one")
 	flag.IntVar(&options.lanes, "lanes", 2, "how many at a time")
 	flag.BoolVar(&options.survivors, "survivors", false, "try those again that survived")
-	flag.BoolVar(&options.write, "update", false, "write doc/mutants.md and the record, where all were tried")
+	flag.BoolVar(&options.write, "update", false, "write doc/mutants.md, and the record where all were tried")
 	flag.DurationVar(&options.most, "most", mostTime, "try no longer against one, but for tests of the whole: less for a first round, whose survivors -survivors tries again")
 	flag.BoolVar(&options.asIs, "as-is", false, "take what was made there, though the sources may be others now")
 	flag.Parse()

@@ -120,6 +120,9 @@ func (p *proc) numbers(path string) ([]int, error) {
 	buf := make([]byte, 8<<10)
 	for {
 		n, err := unix.Getdents(fd, buf)
+		if err == unix.EINTR {
+			continue
+		}
 		if err != nil {
 			_ = unix.Close(fd) // the listing has failed already
 			return nil, &os.PathError{Op: "getdents", Path: "/proc/" + path, Err: err}

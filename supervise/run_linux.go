@@ -651,14 +651,33 @@ func (l *loop) ready() {
 	}
 }
 
-// abandon kills what there is when this process cannot go on.
+// abandon kills what there is when this process cannot go on, and waits for the end of it, so that
+// nothing of it is there when this process is gone; but no longer than two seconds, as what
+// hangs in the kernel does not end.
 func (l *loop) abandon() {
+	wait := []int{}
 	for _, pid := range [...]int{l.main, l.control} {
 		if pid != 0 {
 			l.send(pid, int(unix.SIGKILL))
+			wait = append(wait, pid)
 		}
 	}
 	if l.proc != nil && l.KillMode != "none" && l.KillMode != "process" {
 		l.reap()
+		wait = []int{-1} // all are killed
+	}
+	naps := 200
+	for _, pid := range wait {
+		for naps > 0 {
+			ended, err := unix.Wait4(pid, nil, unix.WNOHANG, nil)
+			if err != nil && err != unix.EINTR || ended > 0 && pid > 0 {
+				break // ECHILD: there is none, or it was no child
+			}
+			if ended == 0 {
+				naps--
+				nap := unix.Timespec{Nsec: 10e6}
+				_ = unix.Nanosleep(&nap, nil) // a shorter one does no harm
+			}
+		}
 	}
 }

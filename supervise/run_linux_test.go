@@ -116,6 +116,11 @@ func parent(dir string) int {
 		Say: func(text string) { fmt.Println("say:", text) },
 		Clean: func() []error {
 			line("clean")
+			if s.Broken { // what was killed is gone by now
+				if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != unix.ECHILD {
+					line(fmt.Sprintf("left %d %v", pid, err))
+				}
+			}
 			if s.CleanIs != "" {
 				return []error{fmt.Errorf("%s", s.CleanIs)}
 			}

@@ -138,13 +138,16 @@ func Record(list []Outcome, took time.Duration) *assurance.Run {
 	for _, c := range Bad {
 		r.Figures = append(r.Figures, assurance.Zero(string(c), sum[c]))
 	}
-	unargued := 0
+	unargued, left := 0, 0
 	for i := range list {
+		if len(list[i].Residue) > 0 {
+			left++
+		}
 		if list[i].Class == Crash && !argued(&list[i]) {
 			unargued++
 		}
 	}
-	r.Figures = append(r.Figures, assurance.Zero("CRASH that is not argued", unargued))
+	r.Figures = append(r.Figures, assurance.Zero("CRASH that is not argued", unargued), assurance.Zero("something was left: a process, a mount, a file", left))
 	for _, c := range []Class{Refused, Same, Crash, Waiting, NotReached} {
 		r.Figures = append(r.Figures, assurance.Count(string(c), sum[c]))
 	}

@@ -137,7 +137,7 @@ func limitOf(cost time.Duration) time.Duration {
 	if cost == 0 {
 		return 2 * time.Minute
 	}
-	return 6*time.Second + 15*cost
+	return 3*time.Second + 5*cost
 }
 
 // wait makes the time of a step so many times what it was.

@@ -258,7 +258,7 @@ func (r *runner) try(in *room, m *Mutant) (*outcome, error) {
 			return nil, err
 		}
 		if why == noEnd || why != "" && k.Kind == "whole" { // the machine may have been busy
-			if why, err = r.notices(in, t, m.N, 4); err != nil {
+			if why, err = r.notices(in, t, m.N, 3); err != nil {
 				return nil, err
 			}
 		}

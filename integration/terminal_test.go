@@ -122,8 +122,8 @@ func TestTerminalWithoutDevTTY(t *testing.T) {
 	}
 	setpriv := requireProgram(t, "setpriv", "util-linux")
 	unshare := requireProgram(t, "unshare", "util-linux")
-	// typedByName is what the shell reads after the command has tried to type there, and the answer.
-	typedByName := func(argv ...string) (string, answer) {
+	// typedByName is what the shell reads after the command has tried to type there, the answer, and what was said.
+	typedByName := func(argv ...string) (keys, text, said string) {
 		dir := directory(t, 0o777)
 		_, wait := onTerminal(t, `dir=$1 unshare=$2; shift 2
 stty -echo
@@ -140,19 +140,30 @@ stty -icanon min 0 time 1
 dd bs=64 count=1 2>/dev/null >$dir/keys
 `, slices.Concat([]string{dir, unshare}, argv)...)
 		wait()
-		text := read(t, dir+"/answer")
-		if text == "" {
-			t.Fatalf("%q: %s", argv, read(t, dir+"/said"))
+		if b, err := os.ReadFile(dir + "/answer"); err == nil {
+			text = string(b)
 		}
-		return read(t, dir+"/keys"), *decode[answer](t, text)
+		return read(t, dir+"/keys"), text, read(t, dir+"/said")
 	}
-	if keys, a := typedByName(setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", probe); !strings.HasPrefix(keys, "#") {
-		t.Fatalf("without hardrun nothing was typed: %q, %+v", keys, a)
+	if keys, text, said := typedByName(setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", probe); !strings.HasPrefix(keys, "#") {
+		t.Fatalf("without hardrun nothing was typed: %q, %s, %s", keys, text, said)
 	}
-	keys, a := typedByName(hardrun, "--user=nobody", "--", probe)
+	keys, text, said := typedByName(hardrun, "--user=nobody", "--", probe)
 	equal(t, "what the shell read", keys, "")
-	if a.Errno == "" {
+	if text == "" {
+		t.Fatalf("it was not started: %s", said)
+	}
+	if a := decode[answer](t, text); a.Errno == "" {
 		t.Errorf("typed: %+v", a)
+	}
+
+	// A setsid(2) that does nothing, and says that it has, is noticed.
+	requireX86(t)
+	lies := loaded(t, errnoFilter(0, uint32(unix.SYS_SETSID)))
+	keys, text, said = typedByName(hardrun, "--seccomp-bpf="+lies, "--", hardrun, "--user=nobody", "--", probe)
+	equal(t, "what the shell read behind a lie", keys, "")
+	if text != "" || !strings.Contains(said, "terminal: ") || !strings.Contains(said, "the session is not one of its own") || !strings.Contains(said, "User=") {
+		t.Errorf("behind a setsid(2) that lies: %s, %s", text, said)
 	}
 }
 

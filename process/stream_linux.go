@@ -301,10 +301,17 @@ func (GiveUpTerminal) Apply(int) error {
 }
 
 // Verify shows that there is no controlling terminal: TIOCGSID on each standard
-// descriptor that is a terminal must be refused, as must opening /dev/tty.
+// descriptor that is a terminal must be refused, as must opening /dev/tty. Where that has another
+// reason than that there is none, the session must be a new one.
 func (GiveUpTerminal) Verify() error {
-	if fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOCTTY, 0); err == nil {
+	fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	if err == nil {
 		return errors.Join(errors.New("read back: /dev/tty still opens"), unix.Close(fd))
+	}
+	if err != unix.ENXIO {
+		if sid, lost := unix.Getsid(0); lost != nil || sid != unix.Getpid() {
+			return errors.New("read back: open /dev/tty: " + err.Error() + ", and the session is not one of its own")
+		}
 	}
 	for fd := range 3 {
 		sid := int32(-1)

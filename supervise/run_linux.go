@@ -673,7 +673,7 @@ func (l *loop) abandon() {
 			if err != nil && err != unix.EINTR || ended > 0 && pid > 0 {
 				break // ECHILD: there is none, or it was no child
 			}
-			if ended == 0 {
+			if ended <= 0 {
 				naps--
 				nap := unix.Timespec{Nsec: 10e6}
 				_ = unix.Nanosleep(&nap, nil) // a shorter one does no harm

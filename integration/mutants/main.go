@@ -34,6 +34,7 @@ func main() {
 
 var options struct {
 	dir, only, without string
+	tests              string
 	sample, lanes      int
 	seed               uint64
 	survivors, write   bool
@@ -45,6 +46,7 @@ func run() error {
 	flag.StringVar(&options.dir, "dir", filepath.Join(os.TempDir(), "hardrun-mutants"), "where all is made, and the results are kept")
 	flag.StringVar(&options.only, "only", "", "try the mutants whose names begin so: \"caps/\", \"ns/view_linux.go:View.rules\"; several parted by commas")
 	flag.StringVar(&options.without, "without", "", "kinds of killers that are not used: start, test, fault, whole")
+	flag.StringVar(&options.tests, "tests", "", "try what is not killed against tests that are new, in the workspace as it is: \"launcher:TestPlans|TestNotes\"")
 	flag.IntVar(&options.sample, "sample", 0, "try no more than so many")
 	flag.Uint64Var(&options.seed, "seed", 0, "which sample; 0 for a new one")
 	flag.IntVar(&options.lanes, "lanes", 2, "how many at a time")
@@ -70,9 +72,13 @@ func run() error {
 	if err := os.MkdirAll(options.dir, 0o755); err != nil {
 		return err
 	}
+	options.asIs = options.asIs || options.tests != ""
 	w, err := prepare(top, options.dir, say)
 	if err != nil {
 		return err
+	}
+	if options.tests != "" {
+		return w.retest(top, say)
 	}
 	return w.run(top, say)
 }

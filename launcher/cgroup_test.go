@@ -233,7 +233,7 @@ func TestGroupOfParent(t *testing.T) {
 }
 
 func TestMajors(t *testing.T) {
-	const drivers = "Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n137 pts\n202 cpu/msr\n203 cpu/cpuid\n4096 wide\n4294967295 widest\n\nBlock devices:\n  7 loop\n 8 sd\n254 virtblk\n"
+	const drivers = "Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n137 pts\n202 cpu/msr\n203 cpu/cpuid\n4096 wide\n4294967295 widest\n77\n\nBlock devices:\n  7 loop\n 8 sd\n254 virtblk\n"
 	for pattern, want := range map[string]string{
 		"c pts": "136 137", "c cpu/*": "202 203", "c **": "1 5 136 137 202 203", "b **": "7 8 254", "c wide*": "", "b sd": "8", "c sd": "", "b l??p": "7", "c p?s": "136 137",
 		"c /dev/tty": "5", "c ": "", "c p": "", "c *s": "136 137", "c c*/*i*": "203",
@@ -272,6 +272,8 @@ func TestHomePath(t *testing.T) {
 	for _, tt := range []struct{ set, command, v2, v1 string }{
 		{"", "/usr/sbin/named", "/runit/hardrun-named", "/hardrun-named"},
 		{"", "a b\n", "/runit/hardrun-a_b_", "/hardrun-a_b_"},
+		{"", "\x7fä~", "/runit/hardrun-___~", "/hardrun-___~"},
+		{"", "", "/runit/hardrun-service", "/hardrun-service"},
 		{"", strings.Repeat("x", 300), "/runit/hardrun-" + strings.Repeat("x", 200), "/hardrun-" + strings.Repeat("x", 200)},
 		{"web/a", "x", "/runit/web/a", "/a"},
 		{"/services/a", "x", "/services/a", "/a"},
@@ -289,6 +291,9 @@ func TestHomePath(t *testing.T) {
 		}
 		if got := homePath(p, v2, tt.command, "/own/s"); !strings.HasPrefix(got, "/own/s/hardrun-") {
 			t.Errorf("%q %q in the group of a service: %s", tt.set, tt.command, got)
+		}
+		if got := homePath(p, v1, tt.command, "/own/s"); got != tt.v1 {
+			t.Errorf("%q %q in v1, of a service: %s, want %s", tt.set, tt.command, got, tt.v1)
 		}
 	}
 }
@@ -394,6 +399,9 @@ func TestMayMount(t *testing.T) {
 		{admin, []string{"PrivateDevices=yes", "PrivateUsers=no"}, true},
 		{admin, []string{"PrivateDevices=yes", "X-Hardrun-Caps=sys_admin"}, true},
 		{admin, []string{"PrivateDevices=yes", "X-Hardrun-Caps=chown"}, false},
+		{admin, []string{"PrivateDevices=yes", "X-Hardrun-Caps=all"}, true},
+		{admin, []string{"PrivateDevices=yes", "X-Hardrun-Caps=~sys_admin"}, false},
+		{admin, []string{"PrivateDevices=yes", "X-Hardrun-Caps=~chown"}, true},
 		{admin, []string{"PrivateDevices=yes", "CapabilityBoundingSet=CAP_CHOWN"}, false},
 		{admin, []string{"PrivateDevices=yes", "CapabilityBoundingSet=CAP_SYS_ADMIN"}, true},
 	} {

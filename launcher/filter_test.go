@@ -492,3 +492,16 @@ func TestReadyFilter(t *testing.T) {
 		}
 	}
 }
+
+// Without libseccomp its filter cannot be had, whether there is something to filter or not.
+func TestNoLibseccomp(t *testing.T) {
+	if seccomp.HasLibseccomp {
+		t.Skip("this build has it")
+	}
+	for _, set := range [][]string{{"X-Hardrun-FilterBackend=libseccomp", "RestrictRealtime=yes"}, {"X-Hardrun-FilterBackend=libseccomp"}} {
+		pl := Compile(aPolicy(t, set...), aRoot())
+		if got, want := refusalLines(pl), []string{"X-Hardrun-FilterBackend=: this build has no libseccomp (test.service:7)"}; !slices.Equal(got, want) || pl.Filter != nil || pl.Refused[0].Exit != ExitSeccomp {
+			t.Errorf("%q: refused %q, want %q", set, got, want)
+		}
+	}
+}

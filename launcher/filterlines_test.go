@@ -159,6 +159,7 @@ var filterLines = []struct {
 		each(x64, kill, 164), each(x64, allow, 600), each(int80, allow, 600), each(x32, allow, 600),
 	)},
 	{"newer calls are no affair of --allow-new-calls in an allow list", []string{"SystemCallFilter=@system-service", "X-Hardrun-AllowNewCalls=yes"}, each(x64, kill, 600)},
+	{"newer calls of an allow list, with an error", []string{"SystemCallFilter=@system-service", "SystemCallFilter=~@mount", "SystemCallErrorNumber=EUCLEAN"}, each(x64, "errno EUCLEAN", 165, 600)},
 	{"a group that is let pass again forbids no newer ones", []string{"SystemCallFilter=~acct reboot", "SystemCallFilter=@reboot"}, all(each(x64, kill, 163), each(x64, allow, 169, 600))},
 	{"newer calls, with an error", []string{"SystemCallFilter=~@clock", "SystemCallErrorNumber=EPERM"}, all(each(x64, eperm, 164), each(x64, enosys, 600))},
 	{"groups in a group", []string{"SystemCallFilter=~@privileged"}, all(

@@ -582,3 +582,19 @@ func TestDefaultStreams(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// What is at or below a directory of the service, or a link to one, is made before a launch.
+func TestIsGiven(t *testing.T) {
+	env := withGiven(Given{Directories: []GivenDirectory{{Host: "/var/lib/private/a", Inside: "/var/lib/a", Links: []string{"/var/lib/b"}}}})
+	for path, want := range map[string]bool{
+		"/var/lib/private/a": true, "/var/lib/private/a/x": true, "/var/lib/a": true, "/var/lib/a/x/y": true, "/var/lib/b": true, "/var/lib/b/x": true,
+		"/var/lib/private": false, "/var/lib/ab": false, "/var/lib/bx/y": false, "/": false, "": false,
+	} {
+		if got := env.isGiven(path); got != want {
+			t.Errorf("%q: %v", path, got)
+		}
+	}
+	if aRoot().isGiven("/var/lib/a") {
+		t.Error("nothing is given")
+	}
+}

@@ -93,10 +93,21 @@ func (s SetAmbient) Mechanism() string {
 
 // SetSecureBits sets the flags that the daemon will see; keep-caps among them
 // is cleared by execve(2), as capabilities(7) says.
-type SetSecureBits struct{ Bits SecureBits }
+//
+// Held says that they were inherited: then there is nothing to be done, for which the kernel would
+// want CAP_SETPCAP all the same, and they are read back.
+type SetSecureBits struct {
+	Bits SecureBits
+	Held bool
+}
 
 func (s SetSecureBits) String() string {
-	if s.Bits == 0 {
+	switch {
+	case s.Held && s.Bits == 0:
+		return "no securebits, as inherited"
+	case s.Held:
+		return s.Bits.String() + " as inherited"
+	case s.Bits == 0:
 		return "clear all securebits"
 	}
 	return "set " + s.Bits.String()
@@ -104,6 +115,9 @@ func (s SetSecureBits) String() string {
 
 // Mechanism is the call as strace shows it.
 func (s SetSecureBits) Mechanism() string {
+	if s.Held {
+		return "prctl(PR_GET_SECUREBITS)"
+	}
 	return "prctl(PR_SET_SECUREBITS, 0x" + strconv.FormatUint(uint64(s.Bits), 16) + ")"
 }
 

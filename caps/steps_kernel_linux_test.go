@@ -82,7 +82,7 @@ func TestOnTheKernel(t *testing.T) {
 		SetUID{70001},
 		SetCaps{Effective: some, Permitted: some, Inheritable: some},
 		SetAmbient{Set: some, Last: last},
-		SetSecureBits{SecbitNoRoot | SecbitNoRootLocked},
+		SetSecureBits{Bits: SecbitNoRoot | SecbitNoRootLocked},
 		NoNewPrivs{},
 	}
 	mask := fmt.Sprintf("%016x", uint64(1)<<8|1<<10|1<<last)
@@ -125,7 +125,7 @@ func TestOnTheKernel(t *testing.T) {
 			SetCaps{Permitted: some},
 			SetCaps{Effective: 1 << 8},
 			SetAmbient{Set: some, Last: last},
-			SetSecureBits{0},
+			SetSecureBits{},
 		} {
 			if err := made(s); err == nil {
 				t.Errorf("%T %v passed without the privilege for it", s, s)

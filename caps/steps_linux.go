@@ -173,6 +173,9 @@ func (s SetAmbient) Check(p *row.Program) {
 
 // Do adds the change.
 func (s SetSecureBits) Do(p *row.Program) {
+	if s.Held {
+		return
+	}
 	prctl(p, 0, row.Int(unix.PR_SET_SECUREBITS), row.Int(uint32(s.Bits)))
 }
 

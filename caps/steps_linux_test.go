@@ -95,7 +95,7 @@ func TestStepRows(t *testing.T) {
 			[]string{"line CapAmb:\t" + mask + "\n"},
 		},
 		{
-			SetSecureBits{SecbitNoRoot},
+			SetSecureBits{Bits: SecbitNoRoot},
 			[]string{prctl(0)},
 			[]string{prctl(1), prctl(-22)},
 			[]string{prctl(1), prctl(-22)},

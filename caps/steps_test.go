@@ -28,7 +28,9 @@ func TestStepWords(t *testing.T) {
 		{SetAmbient{Last: 40}, "ambient {}", "prctl(PR_CAP_AMBIENT, CLEAR_ALL), RAISE × 0"},
 		{SetAmbient{Set: 3, Last: 40}, "ambient {cap_chown,cap_dac_override}", "prctl(PR_CAP_AMBIENT, CLEAR_ALL), RAISE × 2"},
 		{SetSecureBits{}, "clear all securebits", "prctl(PR_SET_SECUREBITS, 0x0)"},
-		{SetSecureBits{SecbitNoRoot | SecbitNoRootLocked}, "set noroot noroot-locked", "prctl(PR_SET_SECUREBITS, 0x3)"},
+		{SetSecureBits{Held: true}, "no securebits, as inherited", "prctl(PR_GET_SECUREBITS)"},
+		{SetSecureBits{Bits: SecbitNoRoot, Held: true}, "noroot as inherited", "prctl(PR_GET_SECUREBITS)"},
+		{SetSecureBits{Bits: SecbitNoRoot | SecbitNoRootLocked}, "set noroot noroot-locked", "prctl(PR_SET_SECUREBITS, 0x3)"},
 		{NoNewPrivs{}, "execve may not raise privileges", "prctl(PR_SET_NO_NEW_PRIVS, 1)"},
 	} {
 		if got := tt.step.String(); got != tt.line {

@@ -62,6 +62,23 @@ func TestSecureBitsMatrix(t *testing.T) {
 	}
 }
 
+// Flags that were inherited are kept without CAP_SETPCAP, as nothing is to be changed.
+func TestSecureBitsInherited(t *testing.T) {
+	requireRoot(t)
+	setpriv := requireProgram(t, "setpriv", "util-linux")
+	const has = "+setuid,+setgid,+net_bind_service"
+	for _, words := range [][]string{nil, {"--user=nobody"}, {"--user=nobody", "--ambient-capabilities=CAP_NET_BIND_SERVICE"}} {
+		argv := append(append([]string{setpriv, "--securebits=+noroot", "--inh-caps=" + has, "--ambient-caps=" + has, "--", hardrun, "--secure-bits=noroot"}, words...), "--", probe)
+		r := runs(t, argv...)
+		if r.code != 0 {
+			t.Errorf("%q: status %d: %s", words, r.code, r.stderr)
+			continue
+		}
+		equal(t, "securebits", r.state(t).SecureBits, "0000000000000001")
+		refused(t, runs(t, append(argv[:len(argv)-2:len(argv)-2], "--secure-bits=noroot noroot-locked", "--", probe)...), 213, "SecureBits=")
+	}
+}
+
 // What each flag forbids is forbidden, and is not without it.
 func TestSecureBitsAtWork(t *testing.T) {
 	requireRoot(t)

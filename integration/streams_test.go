@@ -93,6 +93,25 @@ func printed(t *testing.T, file string) *state {
 	return decode[state](t, read(t, file))
 }
 
+// One file for stdout and stderr is one descriptor only where both are opened in the same way.
+func TestStreamOneFile(t *testing.T) {
+	requireRoot(t)
+	const say = "echo out; echo err >&2"
+	for _, x := range []struct{ out, err, want string }{
+		{"file:", "file:", "out\nerr\n89"},
+		{"append:", "append:", "0123456789out\nerr\n"},
+		{"truncate:", "truncate:", "out\nerr\n"},
+		{"file:", "append:", "out\n456789err\n"},
+		{"append:", "truncate:", "err\n"}, // each writes: the one at the end, the other over it
+		{"file:", "truncate:", "err\n"},
+	} {
+		file := write(t, directory(t, 0o755)+"/log", "0123456789", 0o644)
+		r := run(t, "--standard-output="+x.out+file, "--standard-error="+x.err+file, "--", "/bin/sh", "-c", say)
+		equal(t, x.out+x.err+" status", r.code, 0)
+		equal(t, x.out+x.err, read(t, file), x.want)
+	}
+}
+
 func TestStreamFilesRefused(t *testing.T) {
 	requireRoot(t)
 	dir := directory(t, 0o777)
@@ -137,6 +156,14 @@ func TestStreamData(t *testing.T) {
 	}
 	// It cannot be changed behind its reader's back: it is sealed.
 	denied(t, run(t, "--standard-input-text=x", "--", probe, "try", "write-fd", "0", "y"))
+}
+
+// What is read is no place to write to: stdout stays the caller's.
+func TestStreamDataAndOutput(t *testing.T) {
+	requireRoot(t)
+	r := run(t, "--standard-input-text=some words", "--standard-output=inherit", "--standard-error=inherit", "--", "/bin/sh", "-c", "read a && echo got $a")
+	equal(t, "status", r.code, 0)
+	equal(t, "stdout", r.stdout, "got some words\n")
 }
 
 func TestStreamPassed(t *testing.T) {

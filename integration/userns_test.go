@@ -182,6 +182,12 @@ func TestUserNamespacePath(t *testing.T) {
 		pid, got, _ := strings.Cut(r.stdout, "\n")
 		equal(t, "namespace, and the same PID", got, want+"\n"+pid+"\n")
 	}
+	// Joined all the same by who is not root and has CAP_SYS_ADMIN; and no other namespace is given to it.
+	setpriv := requireProgram(t, "setpriv", "util-linux")
+	r := runs(t, setpriv, "--inh-caps=+sys_admin", "--ambient-caps=+sys_admin", "--reuid=33", "--regid=33", "--clear-groups", "--",
+		hardrun, "--user-namespace-path=/proc/self/ns/user", "--", probe)
+	refused(t, r, 217, "UserNamespacePath=") // one's own cannot be joined, setns(2)
+	refused(t, run(t, "--user-namespace-path="+path, "--delegate-namespaces=mnt", "--private-tmp", "--", probe), 226, "DelegateNamespaces=")
 	refused(t, run(t, "--user-namespace-path=/proc/self/ns/net", "--", probe), 217, "UserNamespacePath=")
 	refused(t, run(t, "--user-namespace-path=/etc/hostname", "--", probe), 217, "UserNamespacePath=")
 	refused(t, run(t, "--user-namespace-path=/nosuch", "--", probe), 217, "UserNamespacePath=")

@@ -539,12 +539,16 @@ func (c *compiler) allWaived(directives string) bool {
 
 // viewWaived lets a mount namespace be given up where everything that needs it is.
 func (c *compiler) viewWaived() uint8 {
-	flags := row.Waivable
+	flags, asked := row.Waivable, false
 	eachView(c.p, c.given, func(name string, _ policy.Origin) bool {
+		asked = true
 		if d := policy.Lookup(name); c.p.Strict.V || d == nil || !d.Class.Waivable() || !c.waived(name) {
 			flags = 0
 		}
 		return flags != 0
 	})
+	if !asked && !c.given.bootedAlone() {
+		return 0 // it is made for a user namespace, which nobody has waived
+	}
 	return flags
 }

@@ -223,12 +223,13 @@ func (c *compiler) capabilities(outside caps.Set) {
 		}
 	}
 	c.add(StageAmbient, caps.SetAmbient{Set: ambient, Last: env.LastCap}, name, from, ExitCaps)
-	if p.SecureBits.Set {
-		c.addSecureBits()
-	} else if leaves && work != 0 && env.SecureBits&caps.SecbitKeepCaps == 0 {
+	if (!p.SecureBits.Set || c.bits == env.SecureBits) && leaves && work != 0 && env.SecureBits&caps.SecbitKeepCaps == 0 {
 		// The flag of above is taken back, so that the state is the one asked for.
 		e := c.add(StageSecureBits, dropKeepCaps{}, name, from, ExitSecureBits)
 		e.Because = "keep-caps is not needed any more"
+	}
+	if p.SecureBits.Set {
+		c.addSecureBits()
 	}
 	if work != permitted || ambient == 0 {
 		c.add(StageLastCaps, caps.SetCaps{Effective: permitted, Permitted: permitted, Inheritable: ambient, Last: env.LastCap}, name, from, ExitCaps)
@@ -296,7 +297,7 @@ func (c *compiler) secureBits() {
 }
 
 func (c *compiler) addSecureBits() {
-	c.add(StageSecureBits, caps.SetSecureBits{Bits: c.bits}, "SecureBits", c.p.SecureBits.From, ExitSecureBits)
+	c.add(StageSecureBits, caps.SetSecureBits{Bits: c.bits, Held: c.bits == c.env.SecureBits}, "SecureBits", c.p.SecureBits.From, ExitSecureBits)
 }
 
 // labels plans the labels of the security modules. An absent module is a refusal

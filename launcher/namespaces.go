@@ -174,6 +174,13 @@ func (c *compiler) userNamespace() {
 		if !asked {
 			why, from = asksNamespaces(p, c.given)
 		}
+	case p.UserNamespacePath.Set && env.Caps.Effective.Has(capSysAdmin):
+		if c.delegates() {
+			c.refuse("DelegateNamespaces", p.DelegateNamespaces.From, ExitNamespace, "UserNamespacePath= joins a user namespace that is there: no other namespace can be made for it")
+			return
+		}
+		c.lastUserNamespace()
+		return
 	case asked && root && c.delegates() && c.delegated()&ns.NewNS == 0 && c.made()&ns.NewNS != 0:
 		c.refuse("DelegateNamespaces", p.DelegateNamespaces.From, ExitNamespace, "mounts that the user namespace does not own, with other namespaces that it does, cannot be had")
 		c.last().Hint = "DelegateNamespaces=mnt … gives it the mounts as well"
@@ -234,7 +241,7 @@ func (c *compiler) userNamespace() {
 	if asked {
 		e.Because = ""
 	}
-	if root {
+	if c.outer {
 		e.Because = "DelegateNamespaces= gives what follows to it"
 	}
 	c.firstMaps = maps

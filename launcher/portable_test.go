@@ -218,6 +218,22 @@ func TestPlanElsewhere(t *testing.T) {
 	}
 }
 
+// What RootDirectory= implies for a view does not take the root itself away.
+func TestRootElsewhere(t *testing.T) {
+	for _, settings := range [][]string{
+		{"RootDirectory=/srv"},
+		{"RootDirectory=/srv", "MountAPIVFS=no", "ProtectHome=yes", "X-Hardrun-Waive=ProtectHome"},
+	} {
+		pl := Compile(policyOf(t, settings...), rootOn("netbsd"))
+		if len(pl.Refused) > 0 {
+			t.Fatalf("%q: refused: %q", settings, refusalLines(pl))
+		}
+		if !slices.ContainsFunc(pl.Entries, func(e Entry) bool { return e.Step.String() == "root /srv" }) {
+			t.Errorf("%q: the root is not changed", settings)
+		}
+	}
+}
+
 // A waiver lets the launch go on without the directive, and without its steps;
 // under --strict it does not.
 func TestWaiverElsewhere(t *testing.T) {

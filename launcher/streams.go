@@ -48,8 +48,8 @@ func (c *compiler) stream(fd int, s policy.Opt[policy.Stream], set [3]policy.Opt
 	write := openWrite | openCreate
 	switch s.V.Kind {
 	case policy.StreamInherit:
-		// For output "inherit" is the stream before, where that one was chosen.
-		if fd == 0 || !set[fd-1].Set || set[fd-1].V.Kind == policy.StreamNull && fd == 1 {
+		// For output "inherit" is the stream before, where that one was chosen, and can be written to.
+		if fd == 0 || !set[fd-1].Set || (set[fd-1].V.Kind == policy.StreamNull || set[fd-1].V.Kind == policy.StreamData) && fd == 1 {
 			return
 		}
 		if s.From.Default && set[fd-1].V.Kind == policy.StreamLog {
@@ -122,15 +122,13 @@ func (c *compiler) stream(fd int, s policy.Opt[policy.Stream], set [3]policy.Opt
 	}
 }
 
-// sameFile is the stream before fd that opens the same file, or -1. One
-// descriptor serves both then, so that they share an offset.
+// sameFile is the stream before fd that opens the same file in the same way, or -1. One
+// descriptor serves both then, so that they share an offset. "append" and "truncate" are ways of
+// their own, systemd.exec(5) "StandardOutput=".
 func (c *compiler) sameFile(fd int, path string, set [3]policy.Opt[policy.Stream]) int {
 	for d := fd - 1; d >= 0; d-- {
-		if set[d].Set && set[d].V.Arg == path && (d > 0 || set[fd].V.Kind == policy.StreamFile) {
-			switch set[d].V.Kind {
-			case policy.StreamFile, policy.StreamAppend, policy.StreamTruncate:
-				return d
-			}
+		if set[d].Set && set[d].V.Arg == path && set[d].V.Kind == set[fd].V.Kind {
+			return d
 		}
 	}
 	return -1

@@ -129,6 +129,10 @@ type placed struct {
 // one list of layers and one of rules, both sorted by path.
 func (c *compiler) view() {
 	p := c.p
+	if !c.env.linux() {
+		c.root() // all else of a view was refused or waived
+		return
+	}
 	first, from := asksView(p, c.given)
 	if first == "" && c.env.InChroot && c.userns == lastUserNS {
 		// unshare(2) makes no user namespace in a chroot(2).
@@ -281,8 +285,12 @@ func (w *viewer) mountable(name string, from policy.Origin) bool {
 
 // mounts refuses a directive where mounts cannot be had.
 func (c *compiler) mounts(name string, from policy.Origin, what string) bool {
-	if name == "MountAPIVFS" || name == "BindLogSockets" {
-		name = c.impliedBy(name, from) // nobody is to waive what he did not write
+	for name == "MountAPIVFS" || name == "BindLogSockets" {
+		by := c.impliedBy(name, from) // nobody is to waive what he did not write
+		if by == name {
+			break
+		}
+		name = by
 	}
 	if !c.privileged(name, from, what) || c.canMount() {
 		return c.canMount()

@@ -14,6 +14,37 @@ var arguments = []argument{
 	{"*: call: unix.Close(*", closed},
 	{"*: call: f.close()*", closed},
 	{"*: step: runtime.KeepAlive(*", "It keeps memory from the collector, which runs at no time that a test could choose."},
+	{"cmd/hardrun/hardrun.c:fork_off: call: call1(SYS_close*", closedInC},
+	{"cmd/hardrun/hardrun.c:start_again: call: call1(SYS_close*", closedInC},
+	{"cmd/hardrun/hardrun.c:guess_pids: call: call1(SYS_close*", closedInC},
+	{"cmd/hardrun/hardrun.c:hr_guess_was: call: call1(SYS_close*", closedInC},
+	{"cmd/hardrun/hardrun.c:right: call: call1(SYS_close*", closedInC},
+	{"cmd/hardrun/hardrun.c:user_namespace: call: call1(SYS_close*", closedInC},
+	{"cmd/hardrun/hardrun.c:read_maps: call: call1(SYS_close*", closedInC},
+	{"cmd/hardrun/hardrun.c:hand_over: call: call1(SYS_close*", closedInC},
+	{"cmd/hardrun/hardrun.c:remove_below: call: call1(SYS_close*", closedInC},
+	{"cmd/hardrun/hardrun.c:start_again: call: call3(SYS_fcntl, groups.*", closedInC},
+	{"cmd/hardrun/hardrun.c:fork_off: *: up[i] >= 0 && down[i] >= 0", closedInC},
+	{"cmd/hardrun/hardrun.c:fork_off: *: r >= 3", closedInC},
+	{"cmd/hardrun/hardrun.c:guess_pids: *: proc >= 0", closedInC},
+	{"cmd/hardrun/hardrun.c:start_again: *: groups.above[i] >= 0", closedInC},
+	{"cmd/hardrun/hardrun.c:start_again: *: groups.kill >= 0", closedInC},
+	{"cmd/hardrun/hardrun.c:shrink: *", onlyMemory},
+	{"cmd/hardrun/hardrun.c:*: step: shrink()*", onlyMemory},
+	{"cmd/hardrun/hardrun.c:user_namespace: call: call2(SYS_munmap*", onlyMemory},
+	{"cmd/hardrun/hardrun.c:hr_move: step: pthread_attr_destroy*", onlyMemory},
+	{"*: step: p.Reserve(*", onlyMemory},
+	{"cmd/hardrun/hardrun.c:__attribute__: *: !call3(SYS_getcpu, *", onlyFaster},
+	{"cmd/hardrun/hardrun.c:__attribute__: call: call3(SYS_getcpu, *", onlyFaster},
+	{"cmd/hardrun/hardrun.c:__attribute__: call: call3(SYS_sched_setaffinity, 0, n, ptr(one))", onlyFaster},
+	{"cmd/hardrun/hardrun.c:listen_to: *: may_yield", onlyFaster},
+	{"cmd/hardrun/hardrun.c:listen_to: call: call0(SYS_sched_yield)", onlyFaster},
+	{"cmd/hardrun/hardrun.c:hand_over: call: call2(SYS_nanosleep*", onlyFaster},
+	{"cmd/hardrun/hardrun.c:asks_for_pids: never: *", "It is a guess of what the options ask for. Where it is wrong the start that knows them takes it back, or starts again."},
+	{"cmd/hardrun/hardrun.c:put_bytes: *: size == 4", "On a little-endian machine, as those of the release are, the number was put there by memcpy already."},
+	{"cmd/hardrun/hardrun.c:*: step: leave(*", noReturn},
+	{"cmd/hardrun/hardrun.c:*: step: say_and_leave(*", noReturn},
+	{"cmd/hardrun/hardrun.c:*: step: run(&p);", noReturn},
 	{"caps/set.go:All: never: last >= maxCap", "A shift by 64 and more is 0, and 0 less 1 has all bits as well."},
 	{"caps/set.go:FromName: operand: err != nil", "What strconv.Atoi refuses it answers as 0 or as the greatest number, and neither is in range."},
 	{"caps/userdb.go:Database.LookupUser: never: noEntry(line)", "The names of these lines are refused by nameProblem as well."},
@@ -25,6 +56,13 @@ var arguments = []argument{
 }
 
 const closed = "A descriptor that is not closed by this: each is opened to be closed by execve(2), and of all from 3 on this is set once more and read back before it."
+
+const (
+	closedInC  = "Descriptors of the constructor: each is opened to be closed by execve(2), the last rows close all from 3 on once more, and a parent that waits closes all but what it needs (close_but)."
+	onlyMemory = "It only gives memory back, or takes it at once in place of by and by."
+	onlyFaster = "It only makes a start faster: the same is done without it, and what was changed for it is given back and read back."
+	noReturn   = "It does not return, as the compiler was told: without it what comes is whatever the compiler has put behind it, and no behaviour of this source."
+)
 
 // arguedFor is the reason for a mutant; "" for none.
 func arguedFor(name string) string {

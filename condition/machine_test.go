@@ -2,8 +2,10 @@ package condition
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,7 +36,7 @@ func line(t testing.TB, s string) Item {
 func machine(t *testing.T, files map[string]string) *Facts {
 	t.Helper()
 	root := t.TempDir()
-	for name, text := range files {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		path := filepath.Join(root, name)
 		dir := filepath.Dir(path)
 		if strings.HasSuffix(name, "/") {
@@ -46,7 +48,7 @@ func machine(t *testing.T, files map[string]string) *Facts {
 		if dir == path {
 			continue
 		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(files[name]), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -102,24 +104,33 @@ func TestMachine(t *testing.T) {
 			name:    "firmware",
 			files:   files{"sys/firmware/efi/": "", "sys/firmware/devicetree/": "", "proc/device-tree/compatible": "acme,board\x00acme,soc\x00", "sys/class/dmi/id/bios_version": "1.10 \n"},
 			holds:   "Firmware=uefi Firmware=device-tree Firmware=device-tree-compatible(acme,soc) Firmware=smbios-field(bios_version>1.9) Firmware=smbios-field(bios_version=1.10) Firmware=smbios-field(bios_version$=1.*)",
-			doesNot: "Firmware=device-tree-compatible(acme) Firmware=device-tree-compatible() Firmware=smbios-field(bios_version!=1.10) Firmware=smbios-field(nosuch=x)",
-			errors:  "Firmware=smbios-field(bios_version) Firmware=smbios-field(.=x) Firmware=smbios-field(a/b=x) Firmware=smbios-field(=x) Firmware=smbios-field(x=) Firmware=uefi() Firmware=device-tree-compatible(x",
+			doesNot: "Firmware=device-tree-compatible(acme) Firmware=device-tree-compatible() Firmware=smbios-field(bios_version!=1.10) Firmware=smbios-field(nosuch=x) Firmware=smbios-field(nosuch!=x)",
+			errors:  "Firmware=smbios-field(bios_version) Firmware=smbios-field(.=x) Firmware=smbios-field(a/b=x) Firmware=smbios-field(=x) Firmware=smbios-field(x=) Firmware=smbios-field(x$y) Firmware=field(x=y) Firmware=uefi() Firmware=device-tree-compatible(x",
 		},
 		{
 			name:    "no firmware",
 			doesNot: "Firmware=uefi Firmware=device-tree Firmware=device-tree-compatible(acme,soc) Security=uefi-secureboot Security=tpm2 Security=measured-uki Security=measured-os Security=cvm",
+			errors:  "Firmware=smbios-field(=x) Firmware=smbios-field(.=x) Firmware=smbios-field(..=x)",
 		},
 		{
 			name:    "host",
 			files:   files{"etc/machine-id": id + "\n", "proc/sys/kernel/random/boot_id": "AAAAAAAA-bbbb-cccc-dddd-eeeeeeeeeeee\n"},
 			holds:   "Host=web1.EXAMPLE Host=web* Host=web?.* Host=" + id + " Host=01234567-89AB-cdef-0123-456789abcdef Host=aaaaaaaabbbbccccddddeeeeeeeeeeee",
-			doesNot: "Host=web1 Host=ffffffffffffffffffffffffffffffff",
+			doesNot: "Host=web1 Host=ffffffffffffffffffffffffffffffff Host=0123456-789AB-cdef-0123-456789abcdef Host=01234567-89A-Bcdef-0123-456789abcdef Host=01234567-89AB-cde-f0123-456789abcdef Host=01234567-89AB-cdef-012-3456789abcdef",
 		},
+		{name: "an id that is too short", files: files{"etc/machine-id": "0123\n"}, doesNot: "Host=0123"},
+		{name: "an id that is none", files: files{"etc/machine-id": strings.Repeat("z", 32) + "\n"}, doesNot: "Host=" + strings.Repeat("z", 32)},
 		{
 			name:    "the kernel's command line",
 			files:   files{"proc/cmdline": "ro quiet root=/dev/sda1 \"a b=c d\" x='1 2' dash-ed=yes\n", "proc/1/cmdline": "init\x00splash\x00"},
 			holds:   "KernelCommandLine=quiet KernelCommandLine=root KernelCommandLine=root=/dev/sda1 KernelCommandLine=ro FirstBoot=no",
 			doesNot: "KernelCommandLine=roo KernelCommandLine=root=/dev KernelCommandLine=splash KernelCommandLine=quiet= FirstBoot=yes",
+		},
+		{
+			name:    "quotes on the kernel's command line",
+			files:   files{"proc/cmdline": "a='1\t2' b=\"it's\tb\" 'c=\"'x\t\"\" d\\e=f h\x00i g=\"not\tclosed\n"},
+			holds:   "KernelCommandLine=a=1\t2 KernelCommandLine=b=it's\tb KernelCommandLine=c=\"x KernelCommandLine=d\\e=f KernelCommandLine=g=not\tclosed",
+			doesNot: "KernelCommandLine='a KernelCommandLine=hi KernelCommandLine=2 KernelCommandLine=closed",
 		},
 		{
 			name:    "the command line in a container",
@@ -141,15 +152,19 @@ func TestMachine(t *testing.T) {
 			errors: "FirstBoot=no FirstBoot=yes",
 		},
 		{
+			name: "a switch that is one later", files: files{"proc/cmdline": "systemd.condition_first_boot=perhaps systemd.condition_first_boot=yes"},
+			errors: "FirstBoot=no FirstBoot=yes",
+		},
+		{
 			name:    "versions",
 			holds:   "KernelVersion=>=6.1 KernelVersion=6.1.* KernelVersion=<6.2 Version=>=6 Version=kernel>=6.1 Version=kernel!$=5.* Version=systemd>=258 Version=systemd==262 Version=6.*",
-			doesNot: "KernelVersion=>6.2 KernelVersion=6.1 Version=systemd<262 Version=kernel=6.1",
+			doesNot: "KernelVersion=>6.2 KernelVersion=6.1 KernelVersion=>7\t>6 Version=systemd<262 Version=kernel=6.1",
 			errors:  "Version=kernel Version=systemd Version=glibc KernelVersion=>",
 		},
 		{
-			name: "an OS", files: files{"usr/lib/os-release": "# ID=no\nID=arch\nNAME='Arch Linux'\nX=\"a\\\"b\\\\c\\$d\\e\" # no\nID=acme\n Y = z \n"},
-			holds: "OSRelease=ID=acme OSRelease=NAME$=Arch* OSRelease=Y=z OSRelease=NONE!=x", doesNot: "OSRelease=ID=arch OSRelease=NONE=x",
-			errors: "OSRelease=ID OSRelease==x OSRelease=ID=",
+			name: "an OS", files: files{"usr/lib/os-release": "# ID=no\nID=arch\nNAME='Arch Linux'\nX=\"a\\\"b\\\\c\\$d\\e\" # no\nID=acme\nID\n Y = z \n"},
+			holds: "OSRelease=ID=acme OSRelease=NAME$=Arch* OSRelease=Y=z OSRelease=NONE!=x", doesNot: "OSRelease=ID=arch OSRelease=NONE=x OSRelease=ID=arch\tY=z",
+			errors: "OSRelease=ID OSRelease==x OSRelease=ID= OSRelease=ID!x OSRelease=\"I\tD=x\" OSRelease=ID=acme\\",
 		},
 		{name: "no OS", errors: "OSRelease=ID=debian"},
 		{
@@ -164,15 +179,20 @@ func TestMachine(t *testing.T) {
 		},
 		{name: "no tags", doesNot: "MachineTag=*"},
 		{
+			name: "tags with one key", files: files{"etc/machine-info": "TAGS=edge:edge=1:role=db:role:role=b d:end-=1:" + strings.Repeat("x", 255) + ":" + strings.Repeat("y", 256) + "\n"},
+			holds:   "MachineTag=edge MachineTag=edge=1 MachineTag=role=db MachineTag=role MachineTag=xx*",
+			doesNot: "MachineTag=end* MachineTag=yy*",
+		},
+		{
 			name: "an environment", set: func(f *Facts) { f.Environ = []string{"A=b", "C="} },
 			holds: "Environment=A Environment=A=b Environment=C Environment=C=", doesNot: "Environment=A=bc Environment=B Environment=A=",
 		},
 		{
 			name: "credentials", files: files{"creds/a": "", "more/b": ""},
 			set: func(f *Facts) {
-				f.Environ = []string{"CREDENTIALS_DIRECTORY=/creds", "ENCRYPTED_CREDENTIALS_DIRECTORY=/more"}
+				f.Environ = []string{"=/none", "CREDENTIALS_DIRECTORY_OLD=/none", "CREDENTIALS_DIRECTORY=/creds", "ENCRYPTED_CREDENTIALS_DIRECTORY=/more"}
 			},
-			holds: "Credential=a Credential=b", doesNot: "Credential=c", errors: "Credential=../creds Credential=. Credential=a/b",
+			holds: "Credential=a Credential=b", doesNot: "Credential=c", errors: "Credential=../creds Credential=. Credential=.. Credential=a/b Credential=" + strings.Repeat("x", 256),
 		},
 		{name: "no credentials", doesNot: "Credential=a"},
 		{
@@ -180,8 +200,12 @@ func TestMachine(t *testing.T) {
 			errors: "Credential=a",
 		},
 		{
+			name: "an empty directory of credentials", set: func(f *Facts) { f.Environ = []string{"CREDENTIALS_DIRECTORY="} },
+			errors: "Credential=a",
+		},
+		{
 			name: "security", files: files{"sys/module/apparmor/parameters/enabled": "Y\n", "sys/kernel/security/tomoyo/version": "2.6", "sys/kernel/security/ima/": ""},
-			holds: "Security=apparmor Security=tomoyo Security=ima", doesNot: "Security=selinux Security=smack", errors: "Security=selinx Security=-",
+			holds: "Security=apparmor Security=tomoyo Security=ima", doesNot: "Security=selinux Security=smack Security=uefi-secureboot", errors: "Security=selinx Security=-",
 		},
 		{
 			name: "AppArmor is off", files: files{"sys/module/apparmor/parameters/enabled": "N\n", "sys/fs/smackfs/": ""},
@@ -201,6 +225,20 @@ func TestMachine(t *testing.T) {
 			},
 			holds: "Security=tpm2 Security=measured-os", doesNot: "Security=uefi-secureboot Security=measured-uki",
 		},
+		{
+			name: "a measured image in a container", files: files{
+				"sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c": "\x06\x00\x00\x00\x01", "sys/class/tpmrm/": "", "sys/firmware/acpi/tables/TPM2": "", ".dockerenv": "",
+			},
+			doesNot: "Security=uefi-secureboot Security=tpm2 Security=measured-uki Security=measured-os Firmware=uefi",
+		},
+		{
+			name: "an image without a TPM", files: files{
+				"sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c":         "\x06\x00",
+				"sys/firmware/efi/efivars/StubPcrKernelImage-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f": "\x06\x00\x00\x001\x001\x00\x00\x00",
+			},
+			doesNot: "Security=uefi-secureboot Security=tpm2 Security=measured-uki Security=measured-os",
+		},
+		{name: "the configuration of SELinux alone", files: files{"sys/fs/selinux/": "", "etc/selinux/config": ""}, doesNot: "Security=selinux"},
 		{name: "no battery", holds: "ACPower=yes", doesNot: "ACPower=no", errors: "ACPower=on-battery"},
 		{
 			name: "on battery", files: files{"sys/class/power_supply/AC/type": "Mains\n", "sys/class/power_supply/AC/online": "0\n", "sys/class/power_supply/BAT0/type": "Battery\n", "sys/class/power_supply/BAT0/status": "Discharging\n", "sys/class/power_supply/BAT0/present": "1\n"},
@@ -211,12 +249,31 @@ func TestMachine(t *testing.T) {
 			holds: "ACPower=yes", doesNot: "ACPower=no",
 		},
 		{
+			name: "one of several is plugged in", files: files{
+				"sys/class/power_supply/A/online": "0\n", "sys/class/power_supply/B/online": "1\n", "sys/class/power_supply/C/online": "0\n", "sys/class/power_supply/D/online": "0\n",
+				"sys/class/power_supply/BAT0/type": "Battery\n", "sys/class/power_supply/BAT0/status": "Discharging\n",
+			},
+			holds: "ACPower=yes",
+		},
+		{
+			name: "one of several batteries is discharged", files: files{
+				"sys/class/power_supply/BAT0/type": "Battery\n", "sys/class/power_supply/BAT0/status": "Full\n", "sys/class/power_supply/BAT1/type": "Battery\n", "sys/class/power_supply/BAT1/status": "Discharging\n",
+				"sys/class/power_supply/BAT2/type": "Battery\n", "sys/class/power_supply/BAT2/status": "Full\n", "sys/class/power_supply/AC/type": "Mains\n",
+			},
+			holds: "ACPower=no",
+		},
+		{name: "a battery is charged", files: files{"sys/class/power_supply/BAT0/type": "Battery\n", "sys/class/power_supply/BAT0/status": "Charging\n"}, holds: "ACPower=yes"},
+		{
+			name: "a battery that is not there", files: files{"sys/class/power_supply/BAT0/type": "Battery\n", "sys/class/power_supply/BAT0/status": "Discharging\n", "sys/class/power_supply/BAT0/present": "0\n"},
+			holds: "ACPower=yes",
+		},
+		{
 			name: "a mouse's battery", files: files{"sys/class/power_supply/M/type": "Battery\n", "sys/class/power_supply/M/scope": "Device\n", "sys/class/power_supply/M/status": "Discharging\n"},
 			holds: "ACPower=yes",
 		},
 		{
-			name: "memory", holds: "Memory=8G Memory=>=8G Memory==8G Memory=<8.5G Memory=>7G1023M Memory=!=1 Memory=1.5", doesNot: "Memory=>8G Memory=9G Memory=<>8589934592 Memory=1E",
-			errors: "Memory=8g Memory=x Memory=-1 Memory=> Memory=1K1M Memory=1K1K Memory=16E Memory=1.2.3G Memory=$=8G Memory=99999999999999999999 Memory=.5G Memory=K",
+			name: "memory", holds: "Memory=8G Memory=<=8G Memory=>=8G Memory==8G Memory=<8.5G Memory=>7G1023M Memory=!=1 Memory=1.5", doesNot: "Memory=>8G Memory=9G Memory=<>8589934592 Memory=1E",
+			errors: "Memory=8g Memory=x Memory=-1 Memory=> Memory=1K1M Memory=1K1K Memory=16E Memory=15E1024P Memory=1.0000000001K Memory=1.2.3G Memory=$=8G Memory=99999999999999999999 Memory=.5G Memory=K",
 		},
 		{
 			name: "a container's memory", files: files{"sys/fs/cgroup/memory.max": "536870912\n"},
@@ -240,18 +297,21 @@ func TestMachine(t *testing.T) {
 			},
 			holds:   "MemoryPressure=30.25% MemoryPressure=1.5%/10sec MemoryPressure=20%/1min MemoryPressure=31%/5min CPUPressure=7% IOPressure=7.00%",
 			doesNot: "MemoryPressure=30.24% MemoryPressure=1.49%/10sec MemoryPressure=19%/1min CPUPressure=6.99% IOPressure=5%",
-			errors:  "MemoryPressure=30 MemoryPressure=30%/1h MemoryPressure=101% MemoryPressure=1.234% MemoryPressure=:10% IOPressure=%",
+			errors:  "MemoryPressure=30 MemoryPressure=30%/1h MemoryPressure=101% MemoryPressure=1.234% MemoryPressure=:10% MemoryPressure=1.% MemoryPressure=0100% MemoryPressure=1a% IOPressure=%",
 		},
 		{name: "pressure that is none", files: files{"proc/pressure/io": "nothing\n"}, errors: "IOPressure=10%"},
+		{name: "pressure that is no number", files: files{"proc/pressure/io": "full avg10=1.00 avg60=x avg300=\n"}, holds: "IOPressure=10%/10sec", errors: "IOPressure=10%/1min IOPressure=10%"},
 		{
 			name: "modules", files: files{"sys/module/tun/initstate": "live\n", "sys/module/going/initstate": "going\n", "sys/module/built_in/": ""},
-			holds: "KernelModuleLoaded=tun KernelModuleLoaded=built-in KernelModuleLoaded=built_in", doesNot: "KernelModuleLoaded=going KernelModuleLoaded=nosuch", errors: "KernelModuleLoaded=a/b KernelModuleLoaded=..",
+			holds: "KernelModuleLoaded=tun KernelModuleLoaded=built-in KernelModuleLoaded=built_in", doesNot: "KernelModuleLoaded=going KernelModuleLoaded=nosuch", errors: "KernelModuleLoaded=a/b KernelModuleLoaded=. KernelModuleLoaded=..",
 		},
 		{
-			name: "accounts", files: files{"etc/passwd": "root:x:0:0::/:\nme:x:" + strconv.Itoa(os.Getuid()) + ":0::/:\nother:x:4242:0::/:\nbad:x:y:0::/:\n", "etc/group": "mine:x:" + strconv.Itoa(os.Getgid()) + ":\nother:x:4242:\n"},
-			holds: "User=me Group=mine User=" + strconv.Itoa(os.Getuid()) + " Group=" + strconv.Itoa(os.Getgid()), doesNot: "User=other Group=other User=4242 Group=4242 User=nosuch Group=nosuch", errors: "User=bad User=65535 Group=4294967296",
+			name: "accounts", files: files{"etc/passwd": "root:x:0:0::/:\nshort:x:" + strconv.Itoa(os.Getuid()) + "\nme:x:" + strconv.Itoa(os.Getuid()) + ":0::/:\nother:x:4242:0::/:\nbad:x:y:0::/:\n", "etc/group": "mine:x:" + strconv.Itoa(os.Getgid()) + ":\nother:x:4242:\n"},
+			holds: "User=me Group=mine User=" + strconv.Itoa(os.Getuid()) + " Group=" + strconv.Itoa(os.Getgid()), doesNot: "User=other Group=other User=4242 Group=4242 User=short User=nosuch Group=nosuch", errors: "User=bad User=65535 User=4294967295 Group=4294967296",
 		},
 		{name: "the CPU", set: func(f *Facts) { f.cpuid = cpuWith(1, 0, 0, 1<<28, 1<<26) }, holds: x86Only("CPUFeature=avx CPUFeature=SSE2 CPUFeature=x86-64.avx"), doesNot: "CPUFeature=sse CPUFeature=avx2 CPUFeature=arm64.asimd CPUFeature=nosuch CPUFeature=-", errors: "CPUFeature=x86_64.avx"},
+		{name: "a CPU that has all of them", set: func(f *Facts) { f.cpuid = cpuWith(1, 0, 0, ^uint32(0), ^uint32(0)) }, holds: x86Only("CPUFeature=sse"), doesNot: "CPUFeature=- CPUFeature=arm64.avx CPUFeature=bmi1"},
+		{name: "a CPU without the leaf of AVX2", set: func(f *Facts) { f.cpuid = oldCPU }, holds: x86Only("CPUFeature=avx"), doesNot: "CPUFeature=avx2"},
 		{name: "Xen", files: files{"proc/xen/": ""}, holds: "Virtualization=xen Virtualization=vm", doesNot: "Virtualization=no Virtualization=kvm"},
 		{name: "the domain that owns Xen", files: files{"proc/xen/capabilities": "control_d"}, holds: "Virtualization=no"},
 		{name: "the same by features", files: files{"proc/xen/": "", "sys/hypervisor/properties/features": "00002fc5\n"}, holds: "Virtualization=no"},
@@ -262,34 +322,77 @@ func TestMachine(t *testing.T) {
 		{name: "Hyper-V", set: func(f *Facts) { f.cpuid = hypervised("Microsoft Hv") }, holds: "Virtualization=microsoft", errors: "Security=cvm"},
 		{name: "VirtualBox on KVM", files: files{"sys/class/dmi/id/product_name": "VirtualBox\n"}, set: func(f *Facts) { f.cpuid = hypervised("KVMKVMKVM") }, holds: "Virtualization=oracle"},
 		{name: "an unknown hypervisor", set: func(f *Facts) { f.cpuid = hypervised("whatever") }, holds: "Virtualization=vm Virtualization=vm-other Virtualization=yes", doesNot: "Virtualization=kvm"},
+		{name: "an unknown hypervisor with QEMU's firmware", files: files{"sys/class/dmi/id/board_vendor": "QEMU\n"}, set: func(f *Facts) { f.cpuid = hypervised("whatever") }, holds: "Virtualization=qemu"},
+		{name: "QEMU's firmware without the bit", files: files{"sys/class/dmi/id/sys_vendor": "QEMU\n", "sys/firmware/dmi/entries/0-0/raw": characteristics(20, 0)}, holds: "Virtualization=qemu"},
+		{
+			name: "the domain that owns Xen in Hyper-V", files: files{"proc/xen/capabilities": "control_d", "sys/class/dmi/id/sys_vendor": "QEMU\n"},
+			set: func(f *Facts) { f.cpuid = hypervised("Microsoft Hv") }, holds: "Virtualization=microsoft",
+		},
+		{name: "EC2 without the bit", files: files{"sys/class/dmi/id/sys_vendor": "Amazon EC2\n", "sys/class/dmi/id/product_name": "t3.micro\n", "sys/firmware/dmi/entries/0-0/raw": characteristics(20, 0)}, holds: "Virtualization=no"},
+		{name: "a large EC2 without a hypervisor", files: files{"sys/class/dmi/id/sys_vendor": "Amazon EC2\n", "sys/class/dmi/id/product_name": "m5.metal-24xl\n"}, holds: "Virtualization=no"},
+		{name: "EC2 of another name", files: files{"sys/class/dmi/id/sys_vendor": "Amazon EC2\n", "sys/class/dmi/id/product_name": "m5.metallic\n"}, holds: "Virtualization=amazon"},
+		{name: "the bit is not set", files: files{"sys/firmware/dmi/entries/0-0/raw": characteristics(20, 1<<3)}, holds: "Virtualization=no"},
+		{name: "the bit is not in the table", files: files{"sys/firmware/dmi/entries/0-0/raw": characteristics(18, 1<<4)}, holds: "Virtualization=no"},
+		{name: "the bit and a device tree", files: files{"sys/firmware/dmi/entries/0-0/raw": characteristics(20, 1<<4), "proc/device-tree/hypervisor/compatible": "linux,kvm\x00"}, holds: "Virtualization=kvm"},
 		{name: "EC2", files: files{"sys/class/dmi/id/sys_vendor": "Amazon EC2\n", "sys/class/dmi/id/product_name": "t3.micro\n"}, holds: "Virtualization=amazon"},
 		{name: "EC2 without a hypervisor", files: files{"sys/class/dmi/id/sys_vendor": "Amazon EC2\n", "sys/class/dmi/id/product_name": "m5.metal\n"}, holds: "Virtualization=no"},
-		{name: "EC2 by a bit", files: files{"sys/class/dmi/id/sys_vendor": "Amazon EC2\n", "sys/class/dmi/id/product_name": "m5.metal\n", "sys/firmware/dmi/entries/0-0/raw": "\x00\x14" + strings.Repeat("\x00", 17) + "\x10"}, holds: "Virtualization=amazon"},
-		{name: "a bit alone", files: files{"sys/firmware/dmi/entries/0-0/raw": "\x00\x14" + strings.Repeat("\x00", 17) + "\x10"}, holds: "Virtualization=vm-other"},
+		{name: "EC2 by a bit", files: files{"sys/class/dmi/id/sys_vendor": "Amazon EC2\n", "sys/class/dmi/id/product_name": "m5.metal\n", "sys/firmware/dmi/entries/0-0/raw": characteristics(20, 1<<4)}, holds: "Virtualization=amazon"},
+		{name: "a bit alone", files: files{"sys/firmware/dmi/entries/0-0/raw": characteristics(20, 1<<4)}, holds: "Virtualization=vm-other"},
 		{name: "User Mode Linux", files: files{"proc/cpuinfo": "processor\t: 0\nvendor_id\t: User Mode Linux\n"}, holds: "Virtualization=uml"},
+		{name: "another vendor", files: files{"proc/cpuinfo": "vendor_id\t: GenuineIntel\n"}, holds: "Virtualization=no"},
+		{name: "Xen by sysfs", files: files{"sys/hypervisor/type": "xen\n"}, holds: "Virtualization=xen"},
+		{name: "another hypervisor by sysfs", files: files{"sys/hypervisor/type": "acme\n"}, holds: "Virtualization=vm-other"},
 		{name: "a mainframe", files: files{"proc/sysinfo": "Manufacturer: IBM\nVM00 Control Program:  z/VM    7.1.0\n"}, holds: "Virtualization=zvm"},
+		{name: "KVM on a mainframe", files: files{"proc/sysinfo": "Manufacturer: IBM\nVM00 Control Program:  KVM/Linux\n"}, holds: "Virtualization=kvm"},
 		{name: "a device tree", files: files{"proc/device-tree/hypervisor/compatible": "linux,kvm\x00"}, holds: "Virtualization=kvm"},
+		{name: "Xen by its device tree", files: files{"proc/device-tree/hypervisor/compatible": "xen,xen-4.11\x00xen,xen\x00"}, holds: "Virtualization=xen"},
+		{name: "VMware by its device tree", files: files{"proc/device-tree/hypervisor/compatible": "vmware\x00"}, holds: "Virtualization=vmware"},
+		{name: "another hypervisor by its device tree", files: files{"proc/device-tree/hypervisor/compatible": "acme\x00"}, holds: "Virtualization=vm-other"},
+		{name: "a device tree without a hypervisor", files: files{"proc/device-tree/compatible": "acme\x00"}, holds: "Virtualization=no"},
+		{name: "QEMU's machine of POWER", files: files{"proc/device-tree/compatible": "qemu,pseries\x00"}, holds: "Virtualization=qemu"},
+		{name: "a name of a partition", files: files{"proc/device-tree/ibm,partition-name": "x"}, holds: "Virtualization=no"},
+		{name: "managed, and no partition", files: files{"proc/device-tree/hmc-managed?": "x"}, holds: "Virtualization=no"},
+		{name: "a partition that QEMU draws", files: files{"proc/device-tree/ibm,partition-name": "x", "proc/device-tree/hmc-managed?": "x", "proc/device-tree/chosen/qemu,graphic-width": "x"}, holds: "Virtualization=no"},
 		{name: "a partition", files: files{"proc/device-tree/ibm,partition-name": "x", "proc/device-tree/hmc-managed?": "x"}, holds: "Virtualization=powervm"},
 		{name: "fw-cfg", files: files{"proc/device-tree/fw-cfg@9020000/": ""}, holds: "Virtualization=qemu"},
 		{name: "OpenVZ", files: files{"proc/vz/": ""}, holds: "Virtualization=openvz Virtualization=container"},
 		{name: "the host of OpenVZ", files: files{"proc/vz/": "", "proc/bc/": ""}, holds: "Virtualization=no"},
 		{name: "WSL", files: files{"proc/sys/kernel/osrelease": "5.15.0-microsoft-standard-WSL2\n"}, holds: "Virtualization=wsl"},
+		{name: "the first WSL", files: files{"proc/sys/kernel/osrelease": "4.4.0-19041-Microsoft\n"}, holds: "Virtualization=wsl"},
 		{name: "proot", files: files{"proc/self/status": "Name:\tx\nTracerPid:\t42\nUid:\t0\n", "proc/42/comm": "proot\n"}, holds: "Virtualization=proot"},
 		{name: "a debugger", files: files{"proc/self/status": "Name:\tx\nTracerPid:\t42\nUid:\t0\n", "proc/42/comm": "strace\n"}, holds: "Virtualization=no"},
 		{name: "nspawn", files: files{"run/host/container-manager": "systemd-nspawn\n", ".dockerenv": ""}, holds: "Virtualization=systemd-nspawn"},
 		{name: "by systemd", files: files{"run/systemd/container": "lxc\n"}, holds: "Virtualization=lxc"},
 		{name: "by process 1", files: files{"proc/1/environ": "A=b\x00container=lxc-libvirt\x00"}, holds: "Virtualization=lxc-libvirt"},
 		{name: "by an unknown manager", files: files{"proc/1/environ": "container=acme\x00"}, holds: "Virtualization=container-other Virtualization=container"},
+		{name: "OpenVZ by process 1", files: files{"proc/1/environ": "container=openvz\x00"}, holds: "Virtualization=container-other"},
 		{name: "oci is docker", files: files{"proc/1/environ": "container=oci\x00", ".dockerenv": ""}, holds: "Virtualization=docker"},
 		{name: "oci", files: files{"proc/1/environ": "container=oci\x00"}, holds: "Virtualization=container-other"},
 		{name: "a control group namespace", files: files{"proc/self/ns/cgroup": "", "sys/fs/cgroup/systemd/": ""}, holds: "Virtualization=container-other"},
 		{name: "no control group namespace", files: files{"proc/self/ns/cgroup": "", "sys/fs/cgroup/systemd/release_agent": ""}, holds: "Virtualization=no"},
+		{name: "no namespaces of control groups", files: files{"sys/fs/cgroup/systemd/": ""}, holds: "Virtualization=no"},
+		{name: "no control groups in their namespace", files: files{"proc/self/ns/cgroup": ""}, holds: "Virtualization=no", doesNot: "Virtualization=private-users"},
 		{name: "all users", files: files{"proc/self/uid_map": "         0          0 4294967295\n", "proc/self/gid_map": "         0          0 4294967295\n", "proc/self/setgroups": "allow\n"}, doesNot: "Virtualization=private-users"},
 		{name: "some users", files: files{"proc/self/uid_map": "         0     100000      65536\n"}, holds: "Virtualization=private-users"},
 		{name: "no users", files: files{"proc/self/uid_map": ""}, holds: "Virtualization=private-users"},
 		{name: "no groups", files: files{"proc/self/setgroups": "deny\n"}, holds: "Virtualization=private-users"},
-		{name: "fractions", holds: "Fraction=100% Fraction=x\t100.00%", doesNot: "Fraction=0% Fraction=0.00%", errors: "Fraction=x Fraction=101% Fraction=x\ty\t0% Fraction=1.234%"},
-		{name: "nonsense", errors: "Nonsense=x PathExists=etc PathExists=/etc/../etc PathExistsGlob=* DirectoryNotEmpty=x NeedsUpdate=/usr Host= Capability=CAP_X User=a\x00b"},
+		{name: "fractions", holds: "Fraction=100% Fraction=x\t100.00%", doesNot: "Fraction=0% Fraction=0.00%", errors: "Fraction=\t Fraction=x Fraction=101% Fraction=x\ty\t0% Fraction=1.234%"},
+		{
+			name: "paths", files: files{"file": "x", "empty": "", "dir/": ""},
+			holds:   "PathIsMountPoint=/ PathExists=/file PathExists=/. FileNotEmpty=/file PathIsDirectory=/dir/",
+			doesNot: "PathIsMountPoint=/dir PathExists=/file/x PathExists=/" + strings.Repeat("x", 256) + " FileIsExecutable=/file FileNotEmpty=/empty FileNotEmpty=/dir PathIsDirectory=/file PathIsSocket=/file PathIsSymbolicLink=/file PathIsSymbolicLink=/none",
+		},
+		{
+			name: "patterns of paths", files: files{"a/.h": "", "a/x1": "", "a,b": "", "b/one/f": "", "b/two/g": "", "[z]": "", "c/.h": ""},
+			holds: `PathExistsGlob=/a/* PathExistsGlob=/a/.* PathExistsGlob=/a/\.* PathExistsGlob=/a/x? PathExistsGlob=/a,{b,c} PathExistsGlob=/{c,b}/{f,t}* PathExistsGlob=/b/*/g ` +
+				`PathExistsGlob=/b/*/f/ PathExistsGlob=/b/*/ PathExistsGlob=/b/ PathExistsGlob=/\[z\] PathExistsGlob=/[[]z] PathExistsGlob=/?/one/f PathExistsGlob=/b//o*//f`,
+			doesNot: `PathExistsGlob=/a/*h PathExistsGlob=/a/y* PathExistsGlob=/c/* PathExistsGlob=/c/?h PathExistsGlob=/b/*/h PathExistsGlob=/a/[.]h PathExistsGlob=/none/* PathExistsGlob=/a/x1/* PathExistsGlob=/{c,d}/{f,t}* PathExistsGlob=/[z]`,
+		},
+		{name: "files that packages leave", files: files{"d/aquota.group": "", "d/aquota.user": "", "d/.h": "", "d/x~": "", "d/lost+found": "", "d/x.bak": ""}, doesNot: "DirectoryNotEmpty=/d DirectoryNotEmpty=/none DirectoryNotEmpty=/d/.h"},
+		{name: "a file with an end that is kept", files: files{"d/x.conf": ""}, holds: "DirectoryNotEmpty=/d"},
+		{name: "a file without an end", files: files{"d/bak": ""}, holds: "DirectoryNotEmpty=/d"},
+		{name: "no /usr", files: files{"etc/.updated": ""}, holds: "NeedsUpdate=/etc"},
+		{name: "nonsense", errors: "Nonsense=x Nonsense=/x PathExists=etc PathExists=/etc/../etc PathExistsGlob=* DirectoryNotEmpty=x NeedsUpdate=/usr Host= Capability=CAP_X User=a\x00b"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := machine(t, c.files)
@@ -323,6 +426,20 @@ func cpuWith(leaf, a, b, c, d uint32) func(leaf, sub uint32) (a, b, c, d uint32)
 		}
 		return 0, 0, 0, 0
 	}
+}
+
+// oldCPU has all features, and does not have the leaf 7.
+func oldCPU(leaf, _ uint32) (a, b, c, d uint32) {
+	if leaf == 0 {
+		return 1, 0, 0, 0
+	}
+	return ^uint32(0), ^uint32(0), ^uint32(0), ^uint32(0)
+}
+
+// characteristics is the first table of SMBIOS, of a length and with the second extension byte of
+// the characteristics of the BIOS.
+func characteristics(length, extension byte) string {
+	return "\x00" + string([]byte{length}) + strings.Repeat("\x00", 17) + string([]byte{extension})
 }
 
 func x86Only(s string) string {
@@ -365,6 +482,12 @@ func TestConfidential(t *testing.T) {
 		fails bool
 	}{
 		{name: "TDX", cpuid: cpu(intel, tdx, false), holds: true},
+		{name: "TDX without a virtual machine", cpuid: func(leaf, sub uint32) (a, b, c, d uint32) {
+			if leaf == 1 {
+				return 0, 0, 0, 0
+			}
+			return cpu(intel, tdx, false)(leaf, sub)
+		}},
 		{name: "Intel", cpuid: cpu(intel, none, false)},
 		{name: "AMD", cpuid: cpu(amd, none, false)},
 		{name: "AMD that can", cpuid: cpu(amd, none, true), fails: true},
@@ -384,8 +507,8 @@ func TestConfidential(t *testing.T) {
 }
 
 func TestNotEvaluated(t *testing.T) {
-	f := machine(t, nil)
-	for _, s := range []string{"Version=glibc >= 2.36", "Fraction=30%", "Fraction=x 0.01%", "MemoryPressure=system.slice:10%", "IOPressure=10%", "CPUPressure=a.slice : 10%/1min"} {
+	f := machine(t, map[string]string{"proc/pressure/memory": "full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"})
+	for _, s := range []string{"Version=glibc >= 2.36", "Fraction=30%", "Fraction=x 0.01%", "MemoryPressure=system.slice:10%", "IOPressure=10%", "IOPressure=10%/5min", "CPUPressure=a.slice : 10%/1min"} {
 		kind, value, _ := strings.Cut(s, "=")
 		holds, err := Eval(kind, value, f)
 		var e *NotEvaluatedError
@@ -418,6 +541,7 @@ func TestCheck(t *testing.T) {
 		{lines: "AssertPathExists=/no ConditionPathExists=/no", failed: "ConditionPathExists=/no"},
 		{lines: "AssertPathExists=!/yes ConditionPathExists=!/no", failed: "AssertPathExists=!/yes"},
 		{lines: "ConditionPathExists=|/no ConditionPathExists=|/yes"},
+		{lines: "ConditionPathExists=|/yes ConditionCPUs=|x"}, // one is enough
 		{lines: "ConditionPathExists=|/no ConditionPathExists=|/no2", failed: "ConditionPathExists=|/no"},
 		{lines: "ConditionPathExists=|/no AssertPathExists=|/yes", failed: "ConditionPathExists=|/no"},
 		{lines: "ConditionPathExists=|/yes AssertPathExists=|!/yes", failed: "AssertPathExists=|!/yes"},
@@ -459,6 +583,9 @@ func TestHints(t *testing.T) {
 		if !errors.As(err, &e) || e.Hint() != want {
 			t.Errorf("%s: %v", s, err)
 		}
+		if _, _, err := Check([]Item{line(t, "Condition"+s)}, machine(t, nil)); !errors.As(err, &e) || e.Hint() != want {
+			t.Errorf("Condition%s: %v", s, err)
+		}
 	}
 }
 
@@ -491,6 +618,8 @@ func TestNeedsUpdate(t *testing.T) {
 		{name: "whole seconds and no text", files: map[string]string{"etc/.updated": "", "usr/": ""}, usr: at(5, 3), stamp: at(5, 0), want: true},
 		{name: "whole seconds", files: map[string]string{"etc/.updated": "# x\nTIMESTAMP_NSEC=5000000003\n", "usr/": ""}, usr: at(5, 3), stamp: at(5, 0)},
 		{name: "whole seconds, older", files: map[string]string{"etc/.updated": "TIMESTAMP_NSEC=5000000002\n", "usr/": ""}, usr: at(5, 3), stamp: at(5, 0), want: true},
+		{name: "the same whole second", files: map[string]string{"etc/.updated": "", "usr/": ""}, usr: at(5, 0), stamp: at(5, 0)},
+		{name: "a time that is none", files: map[string]string{"etc/.updated": "TIMESTAMP_NSEC=99999999999999999999\n", "usr/": ""}, usr: at(5, 3), stamp: at(5, 0), want: true},
 		{name: "forced", files: map[string]string{"etc/.updated": "", "usr/": "", "proc/cmdline": "systemd.condition_needs_update"}, usr: at(5, 0), stamp: at(6, 0), want: true},
 		{name: "denied", files: map[string]string{"etc/": "", "usr/": "", "proc/cmdline": "systemd.condition-needs-update=off"}, usr: at(5, 0)},
 		{name: "an initrd", files: map[string]string{"etc/initrd-release": "", "usr/": ""}, usr: at(5, 0)},
@@ -581,6 +710,18 @@ func TestFnmatch(t *testing.T) {
 		{"[[:upper:]]", "a", false},
 		{"[[:lower:]]", "a", true},
 		{"[[:alnum:]]", "_", false},
+		{"[!a]", "!", true},
+		{"[!a]", "a", false},
+		{"[!]a]", "x", true},
+		{"[b-d]", "a", false},
+		{`[a-\c]`, "b", true},
+		{`[\]-a]`, "^", true},
+		{`[\`, `[\`, false},
+		{"[[:a]", ":", true},
+		{"[[:a]]", "a]", true},
+		{"[ab:]x", "bx", true},
+		{"[a[:digit:]b]", "7", true},
+		{"[[:alpha:]", "a", false},
 		{"*/x", "a/b/x", true},
 		{"*x", ".x", true},
 		{strings.Repeat("a*", 40) + "b", strings.Repeat("a", 200), false},

@@ -1,6 +1,7 @@
 package condition
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -49,7 +50,9 @@ func mounts(dir string) string {
 	in := func(name string) string { return filepath.Join(dir, name) }
 	for _, err := range []error{
 		unix.Mount("none", in("a b\\c"), "tmpfs", 0, ""),
-		unix.Mount("none", in("ro"), "tmpfs", unix.MS_RDONLY, ""),
+		unix.Mount("none", in("ro"), "tmpfs", 0, ""),
+		unix.Mkfifo(in("ro/fifo"), 0o600),
+		unix.Mount("", in("ro"), "", unix.MS_REMOUNT|unix.MS_RDONLY, ""),
 		unix.Mount("none", in("rw"), "tmpfs", 0, ""),
 		unix.Mount(in("plain"), in("bound"), "", unix.MS_BIND, ""),
 		unix.Mount(in("other"), in("file"), "", unix.MS_BIND, ""),
@@ -67,7 +70,7 @@ func mounts(dir string) string {
 			return "the list of mounts, " + name + ": " + errText(err)
 		}
 	}
-	for name, want := range map[string]bool{"ro": false, "rw": true, "file": true, "none": false} {
+	for name, want := range map[string]bool{"ro": false, "ro/fifo": false, "rw": true, "file": true, "none": false} {
 		if got, err := Eval("PathIsReadWrite", in(name), f); got != want || err != nil {
 			return "PathIsReadWrite=" + name + ": " + errText(err)
 		}
@@ -91,7 +94,8 @@ func TestDenied(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "x"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o700); err != nil {
+	// The directory that the test has it in is closed as well, which would hide what is meant.
+	if err := errors.Join(os.Chmod(dir, 0o700), os.Chmod(filepath.Dir(dir), 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	result := make(chan string)

@@ -82,6 +82,18 @@ func TestCapsTakenAway(t *testing.T) {
 			[]string{"CapabilityBoundingSet=~CAP_SYS_TIME CAP_WAKE_ALARM because ProtectClock= (named.service:1)"},
 		},
 		{"tunables keep theirs", []string{"ProtectKernelTunables=yes", "ProtectControlGroups=strict", "ProtectHostname=yes"}, true, 0, 0, 0, nil},
+		{
+			"--caps without the rights of root",
+			[]string{"X-Hardrun-Caps=kill", "SecureBits=noroot"},
+			true, set(capKill), 1, set(capKill),
+			[]string{"CapabilityBoundingSet=CAP_KILL because --caps (named.service:1)", "AmbientCapabilities=CAP_KILL because --caps (named.service:1)"},
+		},
+		{
+			"--caps with another bit",
+			[]string{"X-Hardrun-Caps=kill", "SecureBits=keep-caps"},
+			true, set(capKill), 1, 0,
+			[]string{"CapabilityBoundingSet=CAP_KILL because --caps (named.service:1)"},
+		},
 		{"no is nothing", []string{"PrivateDevices=no", "ProtectClock=no"}, true, 0, 0, 0, nil},
 		{
 			"two, the first of the table is where it came from",
@@ -239,6 +251,37 @@ func TestDelegateImplies(t *testing.T) {
 		p := assignments(t, c.set...)
 		if got := normalized(t, &p, true); !slices.Equal(got, c.implied) || p.PrivateUsers.V != c.want {
 			t.Errorf("%q: PrivateUsers=%s, implied %q, want %s, %q", c.set, p.PrivateUsers.V, got, c.want, c.implied)
+		}
+	}
+}
+
+// TestServiceImplies: systemd.service(5), NotifyAccess=, and systemd.exec(5), RestrictRealtime=
+// and SetLoginEnvironment=. What is written is kept.
+func TestServiceImplies(t *testing.T) {
+	for _, c := range []struct {
+		set  string
+		want string // what of it is implied
+	}{
+		{"Type=exec", ""},
+		{"Type=notify", "NotifyAccess=main because Type=notify (named.service:1)"},
+		{"Type=notify|NotifyAccess=all", ""},
+		{"Type=notify-reload|NotifyAccess=none", "NotifyAccess=main because Type=notify-reload (named.service:1)"},
+		{"RestrictRealtime=yes", "LimitRTPRIO=0 because RestrictRealtime= (named.service:1)"},
+		{"RestrictRealtime=yes|LimitRTPRIO=5", ""},
+		{"RestrictRealtime=no", ""},
+		{"DynamicUser=yes", "SetLoginEnvironment=yes because DynamicUser= (named.service:1)"},
+		{"DynamicUser=yes|User=u", "SetLoginEnvironment=yes because User= (named.service:2)"},
+	} {
+		p := assignments(t, strings.Split(c.set, "|")...)
+		var got []string
+		for _, l := range normalized(t, &p, true) {
+			switch name, _, _ := strings.Cut(l, "="); name {
+			case "NotifyAccess", "LimitRTPRIO", "SetLoginEnvironment":
+				got = append(got, l)
+			}
+		}
+		if strings.Join(got, "|") != c.want {
+			t.Errorf("%s: implied %q, want %q", c.set, got, c.want)
 		}
 	}
 }

@@ -31,6 +31,7 @@ func TestNeedsParent(t *testing.T) {
 		{"ExecStart=/a|TimeoutStartSec=5", ""}, // a start is the end of execve
 		{"TimeoutStartSec=5|ExecStartPre=/a", "TimeoutStartSec"},
 		{"TimeoutStartSec=5|Type=notify", "TimeoutStartSec"},
+		{"TimeoutStartSec=5|Type=forking|ExecStart=/a", "Type TimeoutStartSec"},
 		{"TimeoutSec=5|Type=oneshot", "TimeoutStartSec TimeoutStopSec"},
 		{"TimeoutStopSec=0|TimeoutStartSec=infinity|Type=notify|RuntimeMaxSec=infinity", ""},
 		{"ExecStart=/a|TimeoutAbortSec=5|RuntimeMaxSec=5", "TimeoutAbortSec RuntimeMaxSec"},
@@ -45,6 +46,7 @@ func TestNeedsParent(t *testing.T) {
 		{"SuccessExitStatus=1", "SuccessExitStatus"},
 		{"SuccessExitStatus=SIGKILL", "SuccessExitStatus"},
 		{"RuntimeDirectory=a", "~RuntimeDirectory"},
+		{"RuntimeDirectory=a|RuntimeDirectoryPreserve=no", "~RuntimeDirectory"},
 		{"RuntimeDirectory=a|RuntimeDirectoryPreserve=yes", ""},
 		{"RuntimeDirectory=a|RuntimeDirectoryPreserve=restart", ""},
 		{"StateDirectory=a|CacheDirectory=b|LogsDirectory=c|ConfigurationDirectory=d|LoadCredential=a", ""},
@@ -351,6 +353,8 @@ func TestValidate(t *testing.T) {
 		{"ExecStart=/a|Type=forking|PrivatePIDs=yes", "named.service:3: PrivatePIDs=: does not go with Type=forking: the namespace ends with its first process"},
 		{"ExecStart=/a|MessageQueueMaxMessages=5", "named.service:2: MessageQueueMaxMessages=: goes with MessageQueueMessageSize= alone, and the other way round"},
 		{"ExecStart=/a|ListenStream=/a|Symlinks=/b", ""},
+		{"ExecStart=/a|ListenFIFO=/a|Symlinks=/b", ""},
+		{"ExecStart=/a|ListenMessageQueue=/a|Symlinks=/b", "named.service:3: Symlinks=: goes with one socket or FIFO in the file system alone"},
 		{"ExecStart=/a|ListenStream=53|Symlinks=/b", "named.service:3: Symlinks=: goes with one socket or FIFO in the file system alone"},
 	} {
 		p := assignments(t, strings.FieldsFunc(c.lines, func(r rune) bool { return r == '|' })...)

@@ -3,6 +3,7 @@ package cgroup
 import (
 	"errors"
 	"os"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -47,13 +48,11 @@ func Attached(dir int, h Hook, effective bool) ([]uint32, error) {
 		attr.query = queryEffective
 	}
 	for room := uint32(most); ; room *= 4 {
-		const pattern = 0xa5a5a5a5
 		ids, flags := make([]uint32, room), make([]uint32, room)
-		attr.ids, attr.count = address(unsafe.Pointer(&ids[0])), pattern
+		attr.ids, attr.count = address(unsafe.Pointer(&ids[0])), room
 		if h == HookFiles && !effective {
 			attr.each = address(unsafe.Pointer(&flags[0]))
 		}
-		attr.count = room
 		_, err := bpf(unix.BPF_PROG_QUERY, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 		switch {
 		case err == unix.ENOSPC && room < 1<<16:
@@ -62,7 +61,7 @@ func Attached(dir int, h Hook, effective bool) ([]uint32, error) {
 			return nil, ErrNoHook
 		case err != nil:
 			return nil, os.NewSyscallError("bpf(BPF_PROG_QUERY, "+h.Name+")", err)
-		case attr.count > room:
+		case attr.count > room || slices.Contains(ids[:attr.count], 0): // no program has the number 0
 			return nil, errors.New("bpf(BPF_PROG_QUERY, " + h.Name + "): answered without an answer")
 		}
 		return ids[:attr.count], nil

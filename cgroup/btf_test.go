@@ -144,6 +144,22 @@ func TestReadBTF(t *testing.T) {
 		{"the other byte order", append([]byte{plain().file()[1], plain().file()[0]}, plain().file()[2:]...), Offsets{}, "byte order"},
 		{"another version", append([]byte{plain().file()[0], plain().file()[1], 2}, plain().file()[3:]...), Offsets{}, "version 1"},
 		{"shorter than it says", plain().file()[:len(plain().file())-1], Offsets{}, "not within the file"},
+		{"a header that is too short", func() []byte { // while the sections are where they should be
+			b := plain().file()
+			binary.NativeEndian.PutUint32(b[4:], 0)
+			binary.NativeEndian.PutUint32(b[8:], 24)
+			binary.NativeEndian.PutUint32(b[16:], 24+uint32(len(plain().types)))
+			return b
+		}(), Offsets{}, "not within the file"},
+		{"a member that has a name, with such a member in it", changed(plain(), func(d *describe) {
+			d.record(4, "path", 0, field{"f_inode", 2, 64}) // 23
+			d.record(4, "file", 0, field{"f_path", 23, 0}, field{"f_inode", 2, 256})
+		}), Offsets{13, 32, 40, 96}, ""},
+		{"beyond, in a member without a name", changed(nested(), func(d *describe) {
+			d.record(4, "", 0, field{"f_y", 9, 1<<32 - 64}) // 8
+			d.record(4, "file", 0, field{"", 8, 64})
+		}), Offsets{}, "lies beyond its end"},
+		{"no types", (&describe{strings: []byte{0}}).file(), Offsets{}, "not within the file"},
 		{"strings without an end", changed(plain(), func(d *describe) { d.strings = append(d.strings, 'x') }), Offsets{}, "not within the file"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

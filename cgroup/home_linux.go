@@ -394,7 +394,7 @@ func (h *Home) Remove() error {
 		err = os.NewSyscallError("unlinkat", unix.Unlinkat(h.parent, h.name, unix.AT_REMOVEDIR))
 	}
 	if err != nil {
-		err = errors.New("the control group " + h.Path + " stays, with " + left(h.FD) + ": " + err.Error())
+		err = errors.New("the control group " + h.Path + " stays, with processes: " + left(h.FD) + ": " + err.Error())
 	}
 	return errors.Join(err, closed(h.FD), closed(h.parent))
 }
@@ -422,7 +422,7 @@ func left(fd int) string {
 	pids := strings.Fields(text)
 	switch {
 	case err != nil || len(pids) == 0:
-		return "in the groups below it"
+		return "those of the groups below it"
 	case len(pids) > 8:
 		pids = append(pids[:8], "…")
 	}

@@ -438,3 +438,19 @@ func FuzzReads(f *testing.F) {
 		}
 	})
 }
+
+// Operations are counted in 32 bits, and bytes are not.
+func TestLargeIOLimits(t *testing.T) {
+	for _, kind := range []IOKind{IOReadBandwidthMax, IOWriteBandwidthMax, IOReadIOPSMax, IOWriteIOPSMax} {
+		l := Limits{IO: []IOLimit{{8, 0, kind, 1 << 32}}}
+		want := "8:0 " + map[IOKind]string{
+			IOReadBandwidthMax:  "rbps=4294967296 wbps=max riops=max wiops=max",
+			IOWriteBandwidthMax: "rbps=max wbps=4294967296 riops=max wiops=max",
+			IOReadIOPSMax:       "rbps=max wbps=max riops=max wiops=max",
+			IOWriteIOPSMax:      "rbps=max wbps=max riops=max wiops=max",
+		}[kind]
+		if all := l.Unified(4096); len(all) != 1 || all[0].Value != want {
+			t.Errorf("%s: %+v, want %s", kind, all, want)
+		}
+	}
+}

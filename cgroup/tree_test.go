@@ -39,6 +39,12 @@ func TestTrees(t *testing.T) {
 			{Unified: true, Mount: "/one", Own: "/a/b", ID: 30}, {Unified: true, Mount: "/two", Own: "/b", ID: 31},
 		}},
 		{"a controller that is not mounted", "6:pids:/p\n", hybrid, nil},
+		{"no path", "0::\n", "30 25 0:26 / /cg rw - cgroup2 cgroup2 rw\n", nil},
+		{"no number", "0::/\n", "x 25 0:26 / /cg rw - cgroup2 cgroup2 rw\n", nil},
+		{"no mount point", "0::/\n", "30 25 0:26 - cgroup2 cgroup2 rw\n", nil},
+		{"no file system", "0::/\n", "30 25 0:26 / /cg rw -  \n", nil},
+		{"another file system with such an option", "6:memory:/\n", "30 25 0:26 / /cg rw - tmpfs tmpfs rw,memory\n", nil},
+		{"no options", "6:memory:/\n", "30 25 0:26 / /cg rw - cgroup cgroup\n", nil},
 		{"nonsense", "\n0:\n:::\n0::x\n", "\n-\n - \na b c - cgroup2\n", nil},
 	} {
 		if got := Trees(c.groups, c.mounts); !reflect.DeepEqual(got, c.want) {
@@ -64,6 +70,20 @@ func TestFind(t *testing.T) {
 	for path, want := range map[string][2]string{"/a": {"/", "a"}, "/a/b": {"/a", "b"}, "/a/b/c": {"/a/b", "c"}} {
 		if above, name := Split(path); above != want[0] || name != want[1] {
 			t.Errorf("%s: %s and %s", path, above, name)
+		}
+	}
+}
+
+// Two places are of one hierarchy if it is cgroup2, or has the same controllers.
+func TestSameTree(t *testing.T) {
+	unified, memory, cpu := Tree{Unified: true, Mount: "/a"}, Tree{Controllers: []string{"memory"}}, Tree{Controllers: []string{"cpu"}}
+	none, elsewhere := Tree{}, Tree{Unified: true, Mount: "/b"}
+	for _, tt := range []struct {
+		a, b *Tree
+		want bool
+	}{{&unified, &elsewhere, true}, {&memory, &memory, true}, {&memory, &cpu, false}, {&unified, &none, false}} {
+		if got := tt.a.Same(tt.b); got != tt.want {
+			t.Errorf("%+v and %+v: %v", tt.a, tt.b, got)
 		}
 	}
 }

@@ -59,6 +59,7 @@ func TestParseAddress(t *testing.T) {
 		{ListenStream, "+53", "a port is"},
 		{ListenStream, "53 ", "a port is"},
 		{ListenStream, "4294967349", "a port is"},
+		{ListenStream, "18446744073709551669", "a port is"}, // 2^64 + 53
 		{ListenStream, ":53", "neither"},
 		{ListenStream, "localhost:53", "names of hosts are not looked up"},
 		{ListenStream, "127.0.0.1", "a port is"},
@@ -73,9 +74,20 @@ func TestParseAddress(t *testing.T) {
 		{ListenStream, "[1::2::3]:53", "neither"},
 		{ListenStream, "[1:2:3:4:5:6:7]:53", "neither"},
 		{ListenStream, "[::12345]:53", "neither"},
+		{ListenStream, "[::00001]:53", "neither"},
+		{ListenStream, "[1::2:]:53", "neither"},
+		{ListenStream, "[1:2:3:4:5:6:7:8:9]:53", "neither"},
+		{ListenStream, "[1:2:3:4::5:6:7:8]:53", "neither"},
+		{ListenStream, "[::1.2.3]:53", "neither"},
+		{ListenStream, "[::1.2.3.4:1]:53", "neither"},
+		{ListenStream, "[1:2:3:4:5:6:7:1.2.3.4]:53", "neither"},
+		{ListenStream, "x::1]:53", "neither"},
+		{ListenStream, "[::1x:53", "neither"},
 		{ListenStream, "[fe80::1%eth0]:80", "neither"},
 		{ListenStream, "[fe80::1]:80%", "a scope is"},
 		{ListenStream, "127.0.0.1:80%eth0", "a scope is"},
+		{ListenStream, "[fe80::1]:80%an-interface-xxx", "a scope is"},
+		{ListenStream, "[fe80::1]:80%a/b", "a scope is"},
 		{ListenStream, "80%eth0", "neither"},
 		{ListenSequentialPacket, "53", "no sequential packets over IP"},
 		{ListenStream, "/" + strings.Repeat("a", 107), "a path of 108 bytes"},
@@ -83,24 +95,39 @@ func TestParseAddress(t *testing.T) {
 		{ListenStream, "/run/../x", "\"..\" is refused"},
 		{ListenStream, "/run/\x00", "not an absolute path"},
 		{ListenStream, "@", "an abstract name"},
+		{ListenStream, "@a\x00b", "an abstract name"},
 		{ListenStream, "@" + strings.Repeat("a", 108), "an abstract name"},
 		{ListenStream, "vsock:1", "the port is"},
 		{ListenStream, "vsock:x:1", "a context is"},
 		{ListenStream, "vsock-dgram:1:1", "not for ListenStream="},
 		{ListenFIFO, "fifo", "not an absolute path"},
+		{ListenFIFO, "", "not an absolute path"},
+		{ListenFIFO, "/" + strings.Repeat("a", 256), "a name of more than 255 bytes"},
+		{ListenFIFO, strings.Repeat("/a", 2048), "a path of more than 4095 bytes"},
 		{ListenNetlink, "", "not a netlink family"},
 		{ListenNetlink, "nosuch", "not a netlink family"},
+		{ListenNetlink, "nosuch 1", "not a netlink family"},
 		{ListenNetlink, "route 1 2", "not a netlink family"},
 		{ListenNetlink, "route -1", "not a netlink family"},
 		{ListenMessageQueue, "q", "not the name of a message queue"},
 		{ListenMessageQueue, "/", "not the name of a message queue"},
 		{ListenMessageQueue, "/a/b", "not the name of a message queue"},
 		{ListenMessageQueue, "/..", "not the name of a message queue"},
+		{ListenMessageQueue, "/.", "not the name of a message queue"},
+		{ListenMessageQueue, "queue", "not the name of a message queue"},
+		{ListenMessageQueue, "/" + strings.Repeat("q", 256), "not the name of a message queue"},
 	} {
 		got, err := ParseAddress(c.kind, c.text)
 		if err == nil || !strings.Contains(err.Error(), c.why) || got != (Address{}) {
 			t.Errorf("%v=%s: got %+v, %v, want an error with %q", c.kind, c.text, got, err, c.why)
 		}
+	}
+}
+
+// What is no kind has no address.
+func TestParseAddressKind(t *testing.T) {
+	if a, err := ParseAddress(ListenMessageQueue+1, "53"); err == nil || err.Error() != "unknown kind of socket" || a != (Address{}) {
+		t.Errorf("got %+v, %v", a, err)
 	}
 }
 

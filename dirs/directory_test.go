@@ -101,12 +101,14 @@ func TestCovered(t *testing.T) {
 		{Base: "/l", Name: "ab", Private: true},
 		{Base: "/m", Name: "a/b", Private: true},
 		{Base: "/l", Name: "a/c"},
+		{Base: "/n", Name: "a"}, // no link leads into it
+		{Base: "/n", Name: "a/b", Private: true},
 	}
 	var got []bool
 	for i := range list {
 		got = append(got, covered(list, &list[i]))
 	}
-	if want := []bool{false, true, false, false, false}; !slices.Equal(got, want) {
+	if want := []bool{false, true, false, false, false, false, false}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -371,13 +371,14 @@ func (t *taken) addProcess(dir int, file string) (threads bool, err error) {
 
 // readProc reads a file of /proc: "self" is a link there.
 func readProc(proc int, file string) (string, error) {
+	name := "/proc/" + strings.TrimPrefix(file, "/proc/")
 	fd, err := realFD(unix.Openat(proc, file, unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if err != nil {
-		return "", &os.PathError{Op: "open", Path: "/proc/" + file, Err: err}
+		return "", &os.PathError{Op: "open", Path: name, Err: err}
 	}
 	text, err := readWhole(fd)
 	if err != nil {
-		err = &os.PathError{Op: "read", Path: "/proc/" + file, Err: err}
+		err = &os.PathError{Op: "read", Path: name, Err: err}
 	}
 	return text, errors.Join(err, closed(fd))
 }

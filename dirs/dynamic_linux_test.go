@@ -356,6 +356,7 @@ func TestChooseProc(t *testing.T) {
 		{"mount -t proc -o hidepid=1 proc /proc", lost, "hidepid="},
 		{"mount -t proc -o hidepid=4 proc /proc", lost, "hidepid="},
 		{"mount -t proc -o hidepid=0 proc /proc", lost, strconv.Itoa(first("x"))},
+		{"mount -t proc -o hidepid=2 proc /mnt", lost, strconv.Itoa(first("x"))}, // another one
 		{"mount -t proc -o subset=pid proc /proc", "", strconv.Itoa(first("x"))},
 		{"mount -t tmpfs none /proc", "", "/proc is no file system of processes"},
 		{"mount --bind /proc/self /proc", "", ""},

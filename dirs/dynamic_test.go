@@ -139,3 +139,12 @@ func TestColumn(t *testing.T) {
 		}
 	}
 }
+
+// A name that is no line is not written down.
+func TestWithName(t *testing.T) {
+	for name, want := range map[string]string{"b": "61184 a\n61185 b\n", "b\nc": "61184 a\n"} {
+		if got := withName("61184 a\n", 61185, name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}

@@ -26,7 +26,7 @@ func TestReadRegularTakesNoTerminal(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	defer master.Close()
+	defer func() { _ = master.Close() }()
 	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -164,7 +164,7 @@ func TestReadFD(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	if _, err := readFD(fd, 100); err == nil || err.Error() != "read: bad file descriptor" {
 		t.Errorf("%v", err)
 	}
@@ -211,13 +211,13 @@ func TestDescriptorsPassed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	const passed, own, closed = 200, 201, 202 // above what a test has open
 	for fd, command := range map[int]int{passed: unix.F_DUPFD, own: unix.F_DUPFD_CLOEXEC} {
 		if got, err := unix.FcntlInt(file.Fd(), command, fd); err != nil || got != fd {
 			t.Fatalf("descriptor %d: %v", got, err)
 		}
-		defer unix.Close(fd)
+		defer func() { _ = unix.Close(fd) }()
 	}
 	p := aPolicy(t)
 	for _, fd := range []int{0, 1, 2, passed, own, closed} {
@@ -242,7 +242,7 @@ func TestDescriptorsPassed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	env = aRoot()
 	env.self = int(dir.Fd())
 	env.descriptors(p)

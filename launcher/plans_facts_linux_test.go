@@ -397,8 +397,12 @@ func readyFilter(words []string) seccomp.Program {
 	case len(words) == 4 && words[2] == "with":
 		n, _ := numbers[uint32]([]string{words[1], words[3]})
 		return seccomp.Program{
-			{Code: load}, {Code: equal, JF: 3, K: n[0]}, {Code: load, K: 16}, {Code: equal, JF: 1, K: n[1]},
-			{Code: ret, K: uint32(action)}, {Code: ret, K: uint32(seccomp.Allow)},
+			{Code: load},
+			{Code: equal, JF: 3, K: n[0]},
+			{Code: load, K: 16},
+			{Code: equal, JF: 1, K: n[1]},
+			{Code: ret, K: uint32(action)},
+			{Code: ret, K: uint32(seccomp.Allow)},
 		}
 	}
 	p := seccomp.Program{{Code: load}}

@@ -186,8 +186,13 @@ func viewText(v *ns.View) []string {
 		on   bool
 		name string
 	}{
-		{v.Empty, "empty"}, {v.NoSUID, "nosuid"}, {v.Mknod, "mknod"}, {v.UserNS, "userns"}, {v.Chrooted, "chrooted"},
-		{v.Private, "private"}, {v.OneByOne, "one by one"},
+		{v.Empty, "empty"},
+		{v.NoSUID, "nosuid"},
+		{v.Mknod, "mknod"},
+		{v.UserNS, "userns"},
+		{v.Chrooted, "chrooted"},
+		{v.Private, "private"},
+		{v.OneByOne, "one by one"},
 	} {
 		if f.on {
 			s += ", " + f.name

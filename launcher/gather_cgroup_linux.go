@@ -127,7 +127,7 @@ func (e *Env) readDevices(p *policy.Policy) {
 			switch {
 			case len(p.DeviceAllow.Items) > 0:
 				name, from = "DeviceAllow", p.DeviceAllow.Items[0].From
-			case !p.DevicePolicy.Set:
+			case !devicesAsked(p):
 				name, from = "PrivateDevices", p.PrivateDevices.From
 			}
 			if devicesAsked(p) || p.PrivateDevices.V {

@@ -244,7 +244,7 @@ func covers(p *policy.Policy, links map[string]string) []cover {
 // At most 40 are followed, as the kernel does.
 func followed(path string, links map[string]string) string {
 	real, rest := "", path
-	for n := 0; rest != ""; {
+	for n := 0; rest != ""; { // n: the links that were followed
 		rest = strings.TrimLeft(rest, "/")
 		name, more, _ := strings.Cut(rest, "/")
 		rest = more
@@ -256,10 +256,11 @@ func followed(path string, links map[string]string) string {
 			continue
 		}
 		target, ok := links[real+"/"+name]
-		if n++; !ok || n > 40 {
+		if !ok || n == 40 {
 			real += "/" + name
 			continue
 		}
+		n++
 		rest = target + "/" + rest
 		if target[0] == '/' {
 			real = ""

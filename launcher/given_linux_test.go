@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/hardrun/hardrun/caps"
+	"github.com/hardrun/hardrun/integration/testrow"
 	"github.com/hardrun/hardrun/ns"
+	"github.com/hardrun/hardrun/process"
 	"golang.org/x/sys/unix"
 )
 
@@ -142,5 +144,135 @@ func TestMakeShared(t *testing.T) {
 	}
 	if err := unix.Close(fd); err != nil {
 		t.Error(err)
+	}
+}
+
+// descriptors is how many are open.
+func descriptors() (n int) {
+	for fd := range 1024 {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// What cannot be made is an error, and nothing stays open. The limits are those of a user namespace
+// that the test has of its own.
+func TestMakeSharedFails(t *testing.T) {
+	both := policyOf(t, "PrivateNetwork=yes", "PrivateIPC=yes")
+	if os.Getenv(childWord) == "" {
+		again(t, "yes", asOwnRoot())
+	} else {
+		limit := func(kind, most string) {
+			if err := os.WriteFile("/proc/sys/user/max_"+kind+"_namespaces", []byte(most), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		denied := func(want string) {
+			t.Helper()
+			before := descriptors()
+			if net, ipc, err := MakeShared(both); net != -1 || ipc != -1 || fails(err) != want {
+				t.Errorf("%d, %d, %v, want %s", net, ipc, err, want)
+			}
+			if after := descriptors(); after != before {
+				t.Errorf("%s: %d descriptors, and there were %d", want, after, before)
+			}
+		}
+		limit("ipc", "0")
+		denied("unshare(CLONE_NEWIPC): no space left on device")
+		limit("ipc", "10")
+		limit("net", "0")
+		denied("unshare(CLONE_NEWNET): no space left on device")
+		// Before Linux 5.2 a file system cannot be made without a place to mount it on.
+		if err := answerIf(unix.SYS_FSOPEN, 1, unix.FSOPEN_CLOEXEC, unix.ENOSYS, unix.SECCOMP_FILTER_FLAG_TSYNC); err != nil {
+			t.Fatal(err)
+		}
+		before := descriptors()
+		if fd, err := MakeTmp(); fd != -1 || fails(err) != "fsopen(tmpfs): function not implemented" || descriptors() != before {
+			t.Errorf("%d, %v, %d descriptors, and there were %d", fd, err, descriptors(), before)
+		}
+		return
+	}
+	// They are read back from /proc, where what is not asked for needs none.
+	const none = "a namespace is read back from /proc, and there is none"
+	shared := policyOf(t)
+	inRoot(t, t.TempDir(), func() {
+		if _, _, err := MakeShared(both); fails(err) != none {
+			t.Error(err)
+		}
+		if _, err := MakeTmp(); fails(err) != none {
+			t.Error(err)
+		}
+		if _, _, err := MakeShared(shared); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := closeAll(-1, 1<<20, -1); fails(err) != "close: bad file descriptor" {
+		t.Error(err)
+	}
+}
+
+// The numbers of what is passed to the daemon are kept free: what hardrun itself holds there is moved.
+func TestReserve(t *testing.T) {
+	const first = process.FirstPassed
+	for _, tt := range []struct {
+		what    string
+		who     string
+		sockets int
+		held    []int // the socket, and the control groups; 0 for none
+		moved   []bool
+		err     string
+	}{
+		{"below, in, behind", "launch", 1, []int{first - 1, first, first + 1, first + 2}, []bool{false, true, true, false}, ""},
+		{"the last", "launch", 1, []int{0, first + 1}, []bool{false, true}, ""},
+		{"nothing is passed", "launch", 0, []int{first, first + 1}, []bool{false, false}, ""},
+		{"a plan", "self", 1, []int{first, first + 1}, []bool{false, false}, ""},
+		{"nothing is there", "launch", 1, []int{0, first + 1, -first}, []bool{false, true, true}, "fcntl(F_DUPFD_CLOEXEC): bad file descriptor"},
+	} {
+		err := testrow.OnThread(func() error {
+			if err := unix.Unshare(unix.CLONE_FILES); err != nil {
+				return err
+			}
+			e := &Env{For: tt.who, Listen: 1, Given: &Given{Sockets: make([]GivenSocket, tt.sockets)}}
+			for fd := first; fd < first+3; fd++ {
+				_ = unix.Close(fd) // of this thread alone
+			}
+			for i, fd := range tt.held {
+				if at := max(fd, -fd); fd != 0 && fd >= first {
+					null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+					if err != nil {
+						return err
+					}
+					if null != at {
+						if err := errors.Join(unix.Dup3(null, at, unix.O_CLOEXEC), unix.Close(null)); err != nil {
+							return err
+						}
+					}
+				}
+				if i == 0 {
+					e.Again.Socket = fd
+				} else {
+					e.Again.CGroups = append(e.Again.CGroups, max(fd, -fd))
+				}
+			}
+			err := e.reserve()
+			if fails(err) != tt.err {
+				t.Errorf("%s: %v, want %s", tt.what, err, tt.err)
+			}
+			if err != nil {
+				return nil
+			}
+			for i, now := range append([]int{e.Again.Socket}, e.Again.CGroups...) {
+				flags, err := unix.FcntlInt(uintptr(now), unix.F_GETFD, 0)
+				if moved := now != tt.held[i]; moved != tt.moved[i] || moved && (now < first+2 || err != nil || flags != unix.FD_CLOEXEC) {
+					t.Errorf("%s: %d was %d; flags %d, %v", tt.what, now, tt.held[i], flags, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%s: %v", tt.what, err)
+		}
 	}
 }

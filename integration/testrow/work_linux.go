@@ -25,11 +25,13 @@ func OnThread(act func() error) error {
 			go run() // the first thread does not end; it is held until another has begun
 			select {}
 		}
-		if err := unix.Unshare(unix.CLONE_FS); err != nil {
-			done <- fmt.Errorf("unshare: %w", err)
+		var err error
+		defer func() { done <- err }() // though a test that is failed ends the goroutine
+		if err = unix.Unshare(unix.CLONE_FS); err != nil {
+			err = fmt.Errorf("unshare: %w", err)
 			return
 		}
-		done <- act()
+		err = act()
 	}
 	go run()
 	return <-done

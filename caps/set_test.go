@@ -2,6 +2,7 @@ package caps
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -113,7 +114,7 @@ func TestSet(t *testing.T) {
 	for _, c := range []struct {
 		last int
 		want Set
-	}{{-2, 0}, {-1, 0}, {0, 1}, {40, 0x1ffffffffff}, {62, 0x7fffffffffffffff}, {63, ^Set(0)}, {64, ^Set(0)}} {
+	}{{-2, 0}, {-1, 0}, {0, 1}, {40, 0x1ffffffffff}, {62, 0x7fffffffffffffff}, {63, ^Set(0)}, {64, ^Set(0)}, {math.MaxInt, ^Set(0)}} {
 		if got := All(c.last); got != c.want {
 			t.Errorf("All(%d) = %#x, want %#x", c.last, uint64(got), uint64(c.want))
 		}

@@ -295,7 +295,7 @@ func TestFirstMalformed(t *testing.T) {
 
 // A group whose line is malformed gives its members nothing, wherever in it they stand.
 func TestGroupsOfMalformedMembers(t *testing.T) {
-	d := files(t, "", "good:x:5:user\nnul:x:6:user,b\x00\nfifth:x:7:user:\nnul-first:x:8:b\x00,user\nlong:x:9:user,"+strings.Repeat("m,", lineBuffer)+"b\x00\n")
+	d := files(t, "", "good:x:5:user\nname\x00:x:4:user\nnul:x:6:user,b\x00\nfifth:x:7:user:\nnul-first:x:8:b\x00,user\nlong:x:9:user,"+strings.Repeat("m,", lineBuffer)+"b\x00\n")
 	got, err := d.GroupsOf("user", 100)
 	if err != nil || !slices.Equal(got, []uint32{100, 5}) {
 		t.Errorf("got %v, %v", got, err)
@@ -380,6 +380,28 @@ func TestGroupsOfLongLine(t *testing.T) {
 	}
 }
 
+// The last line may end with a buffer, without a newline and behind a comma.
+func TestGroupsOfLastBuffer(t *testing.T) {
+	for _, size := range []int{lineBuffer, 2 * lineBuffer} {
+		line := "g:x:5:user,"
+		line += strings.Repeat("m,", (size-len(line))/2) + ","
+		got, err := files(t, "", line).GroupsOf("user", 100)
+		if len(line) != size || err != nil || !slices.Equal(got, []uint32{100, 5}) {
+			t.Errorf("%d bytes: got %v, %v", len(line), got, err)
+		}
+	}
+}
+
+// Few groups are looked through, and cost no table of half a MiB.
+func TestFewGroupsHaveNoTable(t *testing.T) {
+	var l idList
+	for id := range uint32(34) {
+		if !l.add(id) || (l.slots != nil) != (id >= 32) {
+			t.Errorf("%d groups: a table of %d", len(l.ids), len(l.slots))
+		}
+	}
+}
+
 // setgroups(2) takes NGROUPS_MAX groups, 65536.
 func TestGroupsOfMany(t *testing.T) {
 	groups := func(n int) string {
@@ -434,6 +456,8 @@ func TestLookupUserLongAndNUL(t *testing.T) {
 		{"NUL in the uid", "www:x:33\x00:33::/srv:/bin/sh\n", "its uid or gid is not a number", 1},
 		{"NUL in the comment", "www:x:33:33:\x00:/srv:/bin/sh\n", reasonNUL, 1},
 		{"NUL in the home", "www:x:33:33::/srv\x00/x:/bin/sh\n", "its home or shell has a control character", 1},
+		{"DEL in the home", "www:x:33:33::/srv\x7f:/bin/sh\n", "its home or shell has a control character", 1},
+		{"short lines before, up to the end of a buffer", strings.Repeat("w\n", size/2) + good, "", 0},
 		{"NUL in the shell", "www:x:33:33::/srv:/bin/sh\x00\n", "its home or shell has a control character", 1},
 		{"NULs before", strings.Repeat("\x00", 1<<20) + "\n" + good, "", 0},
 		{"blank lines before", strings.Repeat("\n", 1<<20) + good, "", 0},
@@ -592,6 +616,48 @@ func TestReadError(t *testing.T) {
 	errorIs(t, err, "read /proc/self/mem: input/output error")
 	if !errors.Is(err, syscall.EIO) {
 		t.Errorf("%v is not EIO", err)
+	}
+}
+
+// A file that is cut off while it is read is no shorter one: who is not found could stand in the rest.
+func TestCutOffWhileRead(t *testing.T) {
+	d := files(t, strings.Repeat("#\n", 2*lineBuffer), "")
+	r, err := openLines(d.Passwd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close(&err)
+	if err := os.Truncate(d.Passwd, lineBuffer); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, _, err = r.next()
+	}
+	errorIs(t, err, "read "+d.Passwd+": it ended before its end")
+}
+
+// A file in sysfs says that it has a page, and has less.
+func TestMadeWhenRead(t *testing.T) {
+	const file = "/sys/kernel/fscaps"
+	if text, err := os.ReadFile(file); err != nil || len(text) == 0 {
+		t.Skip("needs", file)
+	}
+	_, err := Database{Passwd: file}.LookupUser("www")
+	errorIs(t, err, `unknown user "www"`)
+}
+
+// What fails first is told, and not that closing fails as well.
+func TestCloseFails(t *testing.T) {
+	for _, c := range []struct {
+		before error
+		want   string
+	}{
+		{nil, "close passwd: bad file descriptor"},
+		{refusal("first"), "first"},
+	} {
+		err := c.before
+		(&lineReader{path: "passwd", fd: -1}).close(&err)
+		errorIs(t, err, c.want)
 	}
 }
 

@@ -59,10 +59,12 @@ func TestEachInstruction(t *testing.T) {
 			t.Errorf("%s: %#x (%v), want %#x", tt.name, uint32(got), err, tt.want)
 		}
 	}
-	// A division by zero that Check cannot see returns 0, which is SECCOMP_RET_KILL_THREAD.
-	zero := append(Program{{Code: classLDX | modeIMM}, {Code: classALU | 0x30 | sourceX}}, returned)
-	if got, err := zero.Eval(Data{}); zero.Check() != nil || err != nil || got != KillThread {
-		t.Errorf("a division by x, which is zero: %v, %v", got, err)
+	// A division by zero that Check cannot see returns 0, which is SECCOMP_RET_KILL_THREAD, whatever comes after it.
+	for _, end := range []Instruction{returned, {Code: classRET, K: uint32(Allow)}} {
+		zero := Program{{Code: classLDX | modeIMM}, {Code: classALU | 0x30 | sourceX}, end}
+		if got, err := zero.Eval(Data{}); zero.Check() != nil || err != nil || got != KillThread {
+			t.Errorf("a division by x, which is zero, before %+v: %v, %v", end, got, err)
+		}
 	}
 }
 
@@ -104,9 +106,13 @@ func TestEachRefusal(t *testing.T) {
 		if err := p.Check(); err == nil || err.Error() != "instruction 0: "+tt.check {
 			t.Errorf("%+v: %v, want %s", tt.in, err, tt.check)
 		}
-		_, err := p.Eval(Data{})
+		action, err := p.Eval(Data{})
 		if got := errorText(err); got != tt.eval {
 			t.Errorf("%+v: Eval says %q, want %q", tt.in, got, tt.eval)
+		}
+		// A computation that the kernel does not know has no result to go on with.
+		if op := tt.in.Code & 0xf0; tt.in.class() == classALU && (op == 0x30 || op >= 0x90) && action != KillThread {
+			t.Errorf("%+v: Eval goes on to %v", tt.in, action)
 		}
 	}
 	for _, in := range []Instruction{
@@ -116,6 +122,7 @@ func TestEachRefusal(t *testing.T) {
 		{Code: classST, K: 15},
 		{Code: classLD | modeMEM, K: 15},
 		{Code: classJMP},
+		{Code: classJMP, JT: 200, JF: 200}, // it always jumps by K
 		{Code: classJMP | 0x10},
 		{Code: classLD | modeABS, K: 60},
 		{Code: classRET | retA},

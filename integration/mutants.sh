@@ -3,7 +3,7 @@
 # tried against starts, tests and faults until one notices. An hour and more on two
 # processors; a run that is ended goes on where it was.
 #
-#	sh integration/mutants.sh [-update] [-only=ns/,caps/set.go] [-survivors] [-most=1s] [-tests=launcher:TestPlans] [-sample=N [-seed=S]] [-dir=DIR]
+#	sh integration/mutants.sh [-update] [-only=ns/,caps/set.go] [-survivors] [-most=1s] [-tests=launcher:TestPlans.*] [-sample=N [-seed=S]] [-dir=DIR]
 #
 # It runs hardrun without its checks: only as root, in rooms that are thrown away.
 set -eu

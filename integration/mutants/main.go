@@ -46,7 +46,7 @@ func run() error {
 	flag.StringVar(&options.dir, "dir", filepath.Join(os.TempDir(), "hardrun-mutants"), "where all is made, and the results are kept")
 	flag.StringVar(&options.only, "only", "", "try the mutants whose names begin so: \"caps/\", \"ns/view_linux.go:View.rules\"; several parted by commas")
 	flag.StringVar(&options.without, "without", "", "kinds of killers that are not used: start, test, fault, whole")
-	flag.StringVar(&options.tests, "tests", "", "try what is not killed against tests that are new, in the workspace as it is: \"launcher:TestPlans|TestNotes\"")
+	flag.StringVar(&options.tests, "tests", "", "try what is not killed against tests that are new, in the workspace as it is: \"launcher:TestPlans.*|TestNotes\"")
 	flag.IntVar(&options.sample, "sample", 0, "try no more than so many")
 	flag.Uint64Var(&options.seed, "seed", 0, "which sample; 0 for a new one")
 	flag.IntVar(&options.lanes, "lanes", 2, "how many at a time")

@@ -48,6 +48,16 @@ func (w *workspace) retest(top string, say func(format string, args ...any)) (er
 	t := &trial{killers: []*killer{{Kind: "test", Name: names, Of: pkg}}}
 	if err := r.each(1, func(_, _ int, in *room) error {
 		began := time.Now()
+		step := r.tests(pkg, t.killers, 0, false)
+		step.Argv = append(step.Argv, "-test.v")
+		res, err := in.do(step)
+		if err == nil && strings.Contains(res.Stderr+res.Stdout, "no tests to run") {
+			return fmt.Errorf("%s: no test has such a name, whole and from its beginning", names)
+		}
+		if err != nil {
+			return err
+		}
+		began = time.Now()
 		why, err := r.notices(in, t, 0, 1)
 		t.killers[0].Cost = time.Since(began)
 		if why != "" {

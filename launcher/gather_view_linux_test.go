@@ -108,23 +108,46 @@ func TestUserDatabase(t *testing.T) {
 		e             Env
 		passwd, group string
 	}{
-		{"a user with groups", []string{"User=www"}, Env{User: www, UserGroups: []uint32{34, 50, 12345}, Extra: []uint32{1001, 50}, UIDs: [3]uint32{0, 1000, 0}},
-			"www:x:33:34::/var/www:/usr/sbin/nologin\n", "www:x:34:\nstaff:x:50:\nme:x:1001:\n"},
+		{
+			"a user with groups",
+			[]string{"User=www"},
+			Env{User: www, UserGroups: []uint32{34, 50, 12345}, Extra: []uint32{1001, 50}, UIDs: [3]uint32{0, 1000, 0}},
+			"www:x:33:34::/var/www:/usr/sbin/nologin\n", "www:x:34:\nstaff:x:50:\nme:x:1001:\n",
+		},
 		{"its group is not among them", []string{"User=www"}, Env{User: www, GIDs: [3]uint32{0, 1001, 0}}, "www:x:33:34::/var/www:/usr/sbin/nologin\n", "www:x:34:\n"},
-		{"another group", []string{"User=www", "Group=own"}, Env{User: www, Group: caps.Group{Name: "own", GID: 77}},
-			"www:x:33:34::/var/www:/usr/sbin/nologin\n", "www:x:34:\nown:x:77:\n"},
-		{"a group that is not asked for", []string{"User=www"}, Env{User: www, Group: caps.Group{Name: "own", GID: 77}},
-			"www:x:33:34::/var/www:/usr/sbin/nologin\n", "www:x:34:\n"},
-		{"a user without a home", []string{"User=homeless"}, Env{User: caps.User{Name: "homeless", UID: 1002, GID: 50}},
-			"homeless:x:1002:50::/:/usr/sbin/nologin\n", "staff:x:50:\n"},
+		{
+			"another group",
+			[]string{"User=www", "Group=own"},
+			Env{User: www, Group: caps.Group{Name: "own", GID: 77}},
+			"www:x:33:34::/var/www:/usr/sbin/nologin\n", "www:x:34:\nown:x:77:\n",
+		},
+		{
+			"a group that is not asked for",
+			[]string{"User=www"},
+			Env{User: www, Group: caps.Group{Name: "own", GID: 77}},
+			"www:x:33:34::/var/www:/usr/sbin/nologin\n", "www:x:34:\n",
+		},
+		{
+			"a user without a home",
+			[]string{"User=homeless"},
+			Env{User: caps.User{Name: "homeless", UID: 1002, GID: 50}},
+			"homeless:x:1002:50::/:/usr/sbin/nologin\n", "staff:x:50:\n",
+		},
 		{"a number that has no entry", []string{"User=12", "Group=own"}, Env{User: caps.User{UID: 12, GID: 77}, Group: caps.Group{Name: "own", GID: 77}}, "", "own:x:77:\n"},
 		{"root by its name", []string{"User=root"}, Env{User: caps.User{Name: "root", Home: "/root", Entry: true}}, "", ""},
 		{"another name of root", []string{"User=toor"}, Env{User: caps.User{Name: "toor", GID: 50, Entry: true}}, "", "staff:x:50:\n"},
-		{"who started hardrun", nil, Env{UIDs: [3]uint32{0, 1000, 0}, GIDs: [3]uint32{0, 50, 0}},
-			"me:x:1000:1001::/home/me:/usr/sbin/nologin\n", "staff:x:50:\nme:x:1001:\n"},
+		{
+			"who started hardrun", nil,
+			Env{UIDs: [3]uint32{0, 1000, 0}, GIDs: [3]uint32{0, 50, 0}},
+			"me:x:1000:1001::/home/me:/usr/sbin/nologin\n", "staff:x:50:\nme:x:1001:\n",
+		},
 		{"who has no entry", nil, Env{UIDs: [3]uint32{0, 12, 0}, GIDs: [3]uint32{0, 77, 0}, User: www}, "", "own:x:77:\n"},
-		{"a user of DynamicUser=", []string{"User=dyn"}, Env{User: *aDynamicUser(), UserGroups: []uint32{61200}, Extra: []uint32{50}, Given: &Given{Who: aDynamicUser()}},
-			"dyn:x:61200:61200::/:/usr/sbin/nologin\n", "staff:x:50:\ndyn:!*:61200:\n"},
+		{
+			"a user of DynamicUser=",
+			[]string{"User=dyn"},
+			Env{User: *aDynamicUser(), UserGroups: []uint32{61200}, Extra: []uint32{50}, Given: &Given{Who: aDynamicUser()}},
+			"dyn:x:61200:61200::/:/usr/sbin/nologin\n", "staff:x:50:\ndyn:!*:61200:\n",
+		},
 	} {
 		texts := tt.e.userDatabase(policyOf(t, tt.set...))
 		if len(texts) != 2 || texts[0] != (ns.Text{Path: "/etc/passwd", Text: root + tt.passwd}) || texts[1] != (ns.Text{Path: "/etc/group", Text: rootGroup + tt.group}) {

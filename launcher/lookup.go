@@ -304,7 +304,7 @@ func interpreter(head []byte, fd int) (string, error) {
 		}
 		if i := bytes.IndexByte(line, '\n'); i >= 0 {
 			line = line[:i]
-		} else if len(line) == 254 && bytes.IndexAny(bytes.TrimLeft(line, " \t"), " \t\x00") < 0 {
+		} else if len(line) == 254 && !bytes.ContainsAny(bytes.TrimLeft(line, " \t"), " \t\x00") {
 			return "", errors.New("the path behind \"#!\" does not end in the 256 bytes that the kernel reads")
 		}
 		words := strings.FieldsFunc(string(line), func(r rune) bool { return r == ' ' || r == '\t' || r == 0 })

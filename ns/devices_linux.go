@@ -36,7 +36,7 @@ func (v *View) copyDevices(l *Layer) error {
 		}
 		fd, err := openIn(v.state.root, "/dev/"+d.name, unix.O_PATH)
 		if err != nil {
-			if d.name == "tty" {
+			if d.name == "tty" && absent(err) {
 				continue // a container need not have it
 			}
 			return err

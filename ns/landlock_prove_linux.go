@@ -15,11 +15,11 @@ type prover struct {
 	tree   *ruleNode
 	proofs []proof
 	count  [proofBlank + 1]int
-	tried  map[string]bool
-	shown  aspects // what an act was found for
-	kept   aspects // what a mount that is read-only or noexec already answers for
-	open   bool    // something is denied for which there is neither
-	late   bool    // the kernel looks at the arguments before it opens what is executed
+	tried  map[string]bool // what was tried, and whether an act was found there
+	shown  aspects         // what an act was found for
+	kept   aspects         // what a mount that is read-only or noexec already answers for
+	open   bool            // something is denied for which there is neither
+	late   bool            // the kernel looks at the arguments before it opens what is executed
 }
 
 // prove finds the acts for all that is denied.
@@ -114,14 +114,14 @@ func (w *prover) write(path string) error {
 	readOnly, tried := false, false
 	for _, e := range list {
 		key := "w" + join(e.dir, e.name)
-		if w.tried[key] {
-			tried = true
+		if found, was := w.tried[key]; was {
+			tried = tried || found
 			continue
 		}
-		w.tried[key] = true
 		if w.count[proofRename] == maxWriteProofs {
 			return nil
 		}
+		w.tried[key] = false
 		found, err := w.on(e.dir, func(f *opened) (bool, error) {
 			if !f.dir() || !w.may(e.dir, f, 1) {
 				return false, nil
@@ -137,6 +137,7 @@ func (w *prover) write(path string) error {
 		if !found {
 			continue
 		}
+		w.tried[key] = true
 		if w.proofs[len(w.proofs)-1].was == 0 {
 			w.shown |= aspectWrite
 			return nil
@@ -326,7 +327,7 @@ func (w *prover) blank(path string) (bool, error) {
 		if err != nil {
 			continue // no directory, not writable, or not on this file system
 		}
-		err = unix.Fchmod(fd, 0o555)
+		err = os.NewSyscallError("fchmod", unix.Fchmod(fd, 0o555))
 		found := false
 		if err == nil {
 			found, err = w.act(proofBlank, fd, "", unix.ETXTBSY)

@@ -24,6 +24,9 @@ func TestMountLine(t *testing.T) {
 		{"7 1 0:1 / /a rw unbindable - tmpfs none rw", 7, "/a", false, false, "rw", ""},
 		{`7 1 0:1 / /with\040blank\011tab\012line\134back rw - tmpfs none rw`, 7, "/with blank\ttab\nline\\back", false, false, "rw", ""},
 		{`7 1 0:1 /from\040here /to rw - tmpfs shared:1 rw`, 7, "/to", false, false, "rw", ""},
+		{"7 1 0:1 shared:1 /to rw - nsfs none rw", 7, "/to", false, false, "rw", ""},
+		{"7 1 0:1 master:1 /to rw - nsfs none rw", 7, "/to", false, false, "rw", ""},
+		{"7 1 0:1 - /to rw - nsfs none rw", 7, "/to", false, false, "rw", ""},
 		{`7 1 0:1 / /no\9escape\40\ rw - tmpfs none rw`, 7, `/no\9escape\40\`, false, false, "rw", ""},
 		{"18446744073709551615 1 0:1 / /a rw - tmpfs none rw", 1<<64 - 1, "/a", false, false, "rw", ""},
 	} {

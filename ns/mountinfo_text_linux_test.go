@@ -1,11 +1,14 @@
 package ns
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/hardrun/hardrun/integration/testrow"
 	"golang.org/x/sys/unix"
 )
 
@@ -133,5 +136,70 @@ func TestJoinPrepares(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// A namespace that was not joined, or not made, is noticed.
+func TestJoinFails(t *testing.T) {
+	open := func() (self int) {
+		self, err := unix.Open("/proc/thread-self", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return self
+	}
+	proc := openProcForTest(t)
+	other, err := Shared(proc, NewIPC)
+	if err != nil {
+		t.Skipf("needs CAP_SYS_ADMIN: %v", err)
+	}
+	defer func() { _ = unix.Close(other) }()
+	join := func(self int) error {
+		j := &Join{Kind: NewIPC, Open: other}
+		return errors.Join(j.Prepare(self), j.Apply(self))
+	}
+	unshare := func(self int) error {
+		u := &Unshare{Kind: NewIPC}
+		return errors.Join(u.Prepare(self), u.Apply(self))
+	}
+	for _, x := range []struct {
+		name   string
+		act    func(self int) error
+		call   uintptr
+		answer int64
+		want   string
+	}{
+		{"join", join, unix.SYS_SETNS, 0, ""},
+		{"join, refused", join, unix.SYS_SETNS, -int64(unix.EPERM), "setns(CLONE_NEWIPC): operation not permitted"},
+		{"join, not done", join, unix.SYS_SETNS, testrow.Lie, "setns(CLONE_NEWIPC): read back ipc:[N], want ipc:[N]"},
+		{"join, no answer", join, unix.SYS_READLINKAT, testrow.Lie, "readlinkat /proc/self/ns/ipc: input/output error"},
+		{"join, not told", join, unix.SYS_READLINKAT, -int64(unix.EACCES), "readlinkat /proc/self/ns/ipc: permission denied"},
+		{"join, of another file system", join, unix.SYS_FSTATFS, testrow.Lie, "descriptor N is no IPC namespace"},
+		{"join, of no kind", join, unix.SYS_IOCTL, -int64(unix.ENOTTY), "descriptor N is no IPC namespace"},
+		{"unshare", unshare, unix.SYS_UNSHARE, 0, ""},
+		{"unshare, refused", unshare, unix.SYS_UNSHARE, -int64(unix.ENOSPC), "unshare(CLONE_NEWIPC): no space left on device"},
+		{"unshare, not done", unshare, unix.SYS_UNSHARE, testrow.Lie, "unshare(CLONE_NEWIPC): read back the same namespace as before"},
+		{"unshare, not told", unshare, unix.SYS_READLINKAT, -int64(unix.EACCES), "readlinkat /proc/self/ns/ipc: permission denied"},
+	} {
+		said := ""
+		err := testrow.OnThread(func() error {
+			self := open()
+			said = errorText(testrow.Ask([]uintptr{x.call}, func(testrow.Call) int64 { return x.answer }, func() error { return x.act(self) }))
+			return unix.Close(self)
+		})
+		first, _, _ := strings.Cut(said, "\n")
+		if got := regexp.MustCompile("[0-9]+").ReplaceAllString(first, "N"); err != nil || got != x.want {
+			t.Errorf("%s: %q, want %q; %v", x.name, got, x.want, err)
+		}
+	}
+	fifo := filepath.Join(t.TempDir(), "fifo") // which nobody writes to
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&Join{Kind: NewIPC, Path: fifo}).Prepare(proc); errorText(err) != fifo+" is no IPC namespace" {
+		t.Errorf("a pipe: %v", err)
+	}
+	if err := (&Unshare{Kind: NewIPC}).Prepare(-1); !errors.Is(err, errNoProc) {
+		t.Errorf("without /proc: %v", err)
 	}
 }

@@ -367,7 +367,16 @@ func (v *View) makeStage() error {
 	if err != nil {
 		return err
 	}
+	if err := v.fillStage(tree, data); err != nil {
+		return errors.Join(err, closeFD(tree))
+	}
 	st.stage = tree
+	return nil
+}
+
+// fillStage makes the nodes, in a file system that was just made.
+func (v *View) fillStage(tree int, data []string) error {
+	st := &v.state
 	if err := checkTmpfs(tree, data); err != nil {
 		return err
 	}

@@ -1,6 +1,10 @@
 package ns
 
-import "testing"
+import (
+	"slices"
+	"strconv"
+	"testing"
+)
 
 func TestUserMaps(t *testing.T) {
 	for _, tt := range []struct {
@@ -51,5 +55,64 @@ func TestUserMaps(t *testing.T) {
 	}
 	if m := SelfMaps(33, 34, true); m.HasGID(33) || !m.HasGID(34) {
 		t.Error("groups are looked up among the users")
+	}
+}
+
+// What /proc/PID/uid_map reads is a map, and nothing else is.
+func TestParseMap(t *testing.T) {
+	for text, want := range map[string][]UserMap{
+		"":                                   nil,
+		"         0       1000          1\n": {{0, 1000, 1}},
+		"0 0 1\n1 100000 65536\n":            {{0, 0, 1}, {1, 100000, 65536}},
+		"4294967294 0 1\n0 0 4294967295\n":   {{1<<32 - 2, 0, 1}, {0, 0, 1<<32 - 1}},
+	} {
+		if got, err := ParseMap(text); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for text, line := range map[string]string{
+		"0 0\n": "0 0\n", "0 0 1\n0 0 1 1\n": "0 0 1 1\n", "\n": "\n", "0 0 x\n": "0 0 x\n", "-1 0 1\n": "-1 0 1\n", "0 4294967296 1": "0 4294967296 1",
+	} {
+		want := "a map of ids reads " + strconv.Quote(line)
+		if got, err := ParseMap(text); got != nil || err == nil || err.Error() != want {
+			t.Errorf("%q: %v, %v; want %s", text, got, err, want)
+		}
+	}
+}
+
+// A range of ids is taken where it is inside of one line, from its first to its last id.
+func TestCovers(t *testing.T) {
+	have := []UserMap{{0, 1000, 1}, {100, 5000, 10}, {110, 6000, 1<<32 - 111}}
+	for _, tt := range []struct {
+		outside, count uint32
+		want           bool
+	}{
+		{0, 1, true},
+		{0, 2, false},
+		{1, 1, false},
+		{99, 1, false},
+		{99, 2, false},
+		{100, 10, true},
+		{100, 11, false},
+		{101, 9, true},
+		{101, 10, false},
+		{109, 1, true},
+		{109, 2, false},
+		{110, 1, true},
+		{110, 1<<32 - 111, true},
+		{111, 1<<32 - 111, false},
+		{1<<32 - 2, 1, true},
+		{1<<32 - 2, 2, false},
+		{5000, 1, true},
+	} {
+		if got := Covers(have, []UserMap{{0, 0, 1}, {7, tt.outside, tt.count}}); got != tt.want {
+			t.Errorf("%d, %d ids: %v", tt.outside, tt.count, got)
+		}
+	}
+	if Covers(have, []UserMap{{0, 99, 1}, {0, 0, 1}}) {
+		t.Error("the first line was not looked at")
+	}
+	if !Covers(nil, nil) || Covers(nil, have) {
+		t.Error("of no map")
 	}
 }

@@ -71,6 +71,8 @@ func TestOpenTrusted(t *testing.T) {
 	must(os.Link(top+"/theirs/own", top+"/theirs/own-hard"))
 	must(os.Link(top+"/ours/file", top+"/all/hard"))
 	must(os.Link(top+"/ours/file", top+"/ours/hard"))
+	must(os.Link(top+"/theirs/own", top+"/ours/theirs-hard"))
+	dir("theirs/roots-dir", 0o755, 0)
 	anyError := errors.New("any")
 	for _, c := range []struct {
 		path  string
@@ -90,6 +92,10 @@ func TestOpenTrusted(t *testing.T) {
 		{"theirs/own", 0, nil},
 		{"theirs/roots", 0, nil},
 		{"theirs/own-hard", 0, nil},
+		{"ours/theirs-hard", 0, nil},
+		{"theirs/roots-dir", unix.O_DIRECTORY, nil},
+		{"theirs/roots-dir/../own", 0, nil},
+		{"theirs/roots-dir/../../ours/file", 0, unix.EXDEV},
 		{"all/own", 0, nil},
 		{"all/ours", 0, nil},
 		{"ours/led", 0, unix.ELOOP},

@@ -163,3 +163,42 @@ func TestUserNamespaceRows(t *testing.T) {
 		t.Errorf("setgroups is denied, and was not to be: %+v", open)
 	}
 }
+
+// What is read of the whole status text need not be asked for signal by signal; a filter that is listened to says whether
+// sched_yield(2) passes it; and Dump has a word for each row.
+func TestRowsOfTheEnd(t *testing.T) {
+	p := &Program{FullStatus: true}
+	p.Signals(1 << 12)
+	p.FullStatus = false
+	p.Signals(1 << 16)
+	p.Listen(p.Bytes([]byte("filter")), 8, 7, true)
+	p.Listen(p.Bytes([]byte("filter")), 0, 5, false)
+	p.ReadOnly(true)
+	p.Exec(59, Int(1), Int(2))
+	for i, want := range [][]uint64{{1 << 12, 0}, {1 << 16, 1}, {p.Rows[2].A[0], 8, 7, 1}, {p.Rows[3].A[0], 0, 5, 0}} {
+		if r := p.Rows[i]; !slices.Equal(r.A[:len(want)], want) || (r.Ptr == 1) != (i >= 2) {
+			t.Errorf("row %d: %+v, want %v", i, r, want)
+		}
+	}
+	if p.Rows[2].Kind != Listen || p.Rows[2].A[0] == p.Rows[3].A[0] {
+		t.Errorf("%+v", p.Rows[2:4])
+	}
+	if got := p.Dump(); !slices.Equal(got, []string{"signals", "signals", "status", "last 59"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// Two files are one where all of their numbers are the same, or the mount is not told by one of them.
+func TestIdentitiesDiffer(t *testing.T) {
+	a := Identity{Ino: 1, Major: 2, Minor: 3, Mount: 4}
+	for _, tt := range []struct {
+		b    Identity
+		want bool
+	}{
+		{a, true}, {Identity{9, 2, 3, 4}, false}, {Identity{1, 9, 3, 4}, false}, {Identity{1, 2, 9, 4}, false}, {Identity{1, 2, 3, 9}, false}, {Identity{1, 2, 3, 0}, true},
+	} {
+		if a.Equal(&tt.b) != tt.want || tt.b.Equal(&a) != tt.want {
+			t.Errorf("%+v, %+v: %v, %v", a, tt.b, a.Equal(&tt.b), tt.b.Equal(&a))
+		}
+	}
+}

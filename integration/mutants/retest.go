@@ -47,7 +47,6 @@ func (w *workspace) retest(top string, say func(format string, args ...any)) (er
 	defer func() { err = errors.Join(err, drop()) }()
 	t := &trial{killers: []*killer{{Kind: "test", Name: names, Of: pkg}}}
 	if err := r.each(1, func(_, _ int, in *room) error {
-		began := time.Now()
 		step := r.tests(pkg, t.killers, 0, false)
 		step.Argv = append(step.Argv, "-test.v")
 		res, err := in.do(step)
@@ -57,7 +56,7 @@ func (w *workspace) retest(top string, say func(format string, args ...any)) (er
 		if err != nil {
 			return err
 		}
-		began = time.Now()
+		began := time.Now()
 		why, err := r.notices(in, t, 0, 1)
 		t.killers[0].Cost = time.Since(began)
 		if why != "" {

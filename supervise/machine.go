@@ -300,6 +300,7 @@ func (m *machine) finished() {
 // runStart starts an ExecStart= command.
 func (m *machine) runStart(index int) {
 	m.state, m.control = start, 0
+	m.saidReload, m.saidReloaded, m.saidStop = false, false, false // a command before has said it of itself
 	if index >= len(m.Commands[policy.ExecStart]) {
 		if m.Type != "oneshot" {
 			m.say("there is no ExecStart= command")
@@ -530,6 +531,9 @@ func (m *machine) mainExited(e end) {
 // PIDFile= then has not started.
 func (m *machine) enterStop() {
 	if !m.started {
+		if m.wantPIDFile {
+			m.say("PIDFile=" + m.PIDFile + ": it was never written")
+		}
 		m.signalAll(stopTerm, protocol)
 		return
 	}

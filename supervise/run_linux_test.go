@@ -901,4 +901,13 @@ func TestOf(t *testing.T) {
 			t.Errorf("%+v: got %+v", c, s)
 		}
 	}
+	p := &policy.Policy{}
+	for name, value := range map[string]string{"ExecStart": "/d", "LoadCredential": "a:/b"} {
+		if err := p.Set(name, value, policy.Origin{File: "unit", Line: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := Of(p); s.Type != "exec" {
+		t.Errorf("with credentials it is %s", s.Type)
+	}
 }

@@ -77,7 +77,7 @@ func (s *Sweeper) Sweep() error {
 			if err != nil && err != unix.EINTR {
 				return os.NewSyscallError("wait4", err)
 			}
-			if pid == 0 {
+			if pid == 0 || err != nil {
 				left = one.pid
 			}
 		}

@@ -165,10 +165,58 @@ var arguments = []argument{
 	{"seccomp/directives.go:*: operand: nr >= s.first", "The unsigned difference wraps far beyond any segment."},
 	{"seccomp/assemble.go:layout.leafOf: never: len(d.rules) == 0", "The search behind it finds or makes the same leaf."},
 	{"caps/set.go:Set.Has: operand: n <= maxCap", "A shift by 64 or more is 0."},
+	{"ns/*: return: closeFD(*", closed},
+	{"ns/*: return: f.close()*", closed},
+	{"ns/*: return: errors.Join(closeFD(*", closed},
+	{"ns/landlock_path_linux.go:opened.close: return: *", closed},
+	{"ns/landlock_path_linux.go:listAll: return: os.NewSyscallError(\"close\"*", closed},
+	{"ns/landlock_proof_linux.go:proof.try: return: os.NewSyscallError(\"close\"*", closed},
+	{"process/pass_linux.go:ReserveDescriptors: return: os.NewSyscallError(\"close\"*", closed},
+	{"process/way_linux.go:openEach: never: at != dir*", closed},
+	{"process/way_linux.go:OpenTrusted: *: closed != nil", "The file is refused in any case; this only adds the error of closing it."},
+	{"process/way_linux.go:OpenTrusted: never: err != nil (3)", "Without the file's status no other case holds, and the error is returned behind them."},
+	{"process/way_linux.go:way.open: flag: unix.RESOLVE_NO_MAGICLINKS", "RESOLVE_NO_SYMLINKS refuses magic links as well, openat2(2)."},
+	{"process/stream_linux.go:*: operand: lost != nil", noSession},
+	{"process/stream_linux.go:Terminal.acquire: operand: err != nil", noSession},
+	{"process/stream_linux.go:ControllingTerminal: operand: err != nil", noSession},
+	{"process/stream_linux.go:sealed: operand: err != nil", "What fails answers -1, which are no seals."},
+	{"process/steps_linux.go:CloseDescriptors.look: operand: err == nil (2)", "What is no number is read as 0, and the directory's own is above 2."},
+	{"seccomp/steps_linux.go:Install.Load: operand: err != nil", "A getrandom(2) that fails has not filled the eight bytes, and their number is compared."},
+	{"ns/given_linux.go:View.cloneShared: flag: unix.CLONE_NEWNS (2)", anyKind},
+	{"ns/view_linux.go:View.leaveChroot: flag: unix.CLONE_NEWNS", anyKind},
+	{"ns/shared_linux.go:rootInMemory: flag: unix.CLONE_NEWNS*", anyKind},
+	{"ns/given_linux.go:writeFile: flag: *", newFileSystem},
+	{"ns/given_linux.go:*: flag: unix.AT_SYMLINK_NOFOLLOW", newFileSystem},
+	{"ns/rules_linux.go:View.hider: flag: unix.O_NOFOLLOW", newFileSystem},
+	{"ns/view_linux.go:View.fill: flag: unix.O_*", newFileSystem},
+	{"ns/view_linux.go:makeFile: flag: unix.O_*", "O_EXCL and O_NOFOLLOW each refuse a link by itself, and the empty file is closed at once."},
+	{"ns/remount_linux.go:View.remount: never: b.mount != m.id", "What is mounted over it comes later in the list, and its own attributes are set then."},
+	{"ns/remount_linux.go:View.remount: return: errors.New(\"move_mount*", "A second net: SealView reads the attributes of the mount back."},
+	{"ns/remount_linux.go:View.inSelf: call: unix.Chdir(*", "SealView enters the working directory, and reads it back."},
+	{"ns/rules_linux.go:View.dropStage: call: unix.Chdir(*", "SealView enters the working directory, and reads it back."},
+	{"ns/rules_linux.go:View.copyBounds: never: b.inPlace", "A copy that nobody mounts."},
+	{"ns/rules_linux.go:View.enforce: never: b.failed()", "What could not be copied has no descriptor, and fails once more; the first error stays."},
+	{"ns/rules_linux.go:bound.failed: never: *", "What could not be copied has no descriptor, and fails once more; the first error stays."},
+	{"ns/view_linux.go:viewState.wanting: never: view.Flags == \"slave\"*", "NewMounts has shown that no mount is shared, and a slave view shares none."},
+	{"ns/landlock_path_linux.go:realPathOf: *links > 40", "openat2(2) of the whole path has refused so many links before."},
+	{"ns/landlock_path_linux.go:realPathOf: return: &os.PathError{Op: \"readlinkat\", Path: path, Err: unix.ELOOP}", "openat2(2) of the whole path has refused so many links before."},
+	{"ns/landlock_linux.go:LandlockVersion: never: e != 0", "-1 is no version, either."},
+	{"ns/mountinfo_linux.go:unescape: never: *", "It only spares a copy."},
+	{"ns/namespace_linux.go:namespaceOf: operand: e != 0", "A failed ioctl(2) answers -1, which is no kind."},
+	{"supervise/proc_linux.go:proc.descendants: never: verdict[j] != unknown", "It only saves walking a line of parents that was walked before."},
+	{"supervise/proc_linux.go:proc.descendants: operand: s.pid == p.self", "This process's own line of parents does not lead to itself: the verdict is the same, after more steps."},
+	{"supervise/proc_linux.go:proc.descends: operand: err != nil", "With an error look answers nobody, whose parent is 0."},
+	{"supervise/run_linux.go:loop.strike: never: !fresh", "Who was told is not told again: it only ends the rounds sooner."},
+	{"supervise/run_linux.go:loop.turn: operand: err == nil", "A child that nobody has waited for is always in /proc."},
+	{"supervise/run_linux.go:loop.now: never: err != nil", "clock_gettime(2) of CLOCK_MONOTONIC does not fail."},
+	{"supervise/run_linux.go:Run: operand: spec.PIDFile != \"\"", "openat2(2) of an empty path is ENOENT, which is no failure."},
+	{"supervise/run_linux.go:loop.hear: operand: l.NotifyFD < 0", "poll(2) passes over a negative descriptor: it only saves the call."},
+	{"supervise/sweep_linux.go:Sweeper.Sweep: call: unix.Nanosleep(*", "It only keeps it from looking too often."},
+	{"supervise/notify_linux.go:sendOn: flag: unix.MSG_NOSIGNAL", "A datagram socket sends no SIGPIPE, unix(7)."},
 	{"process/pass_linux.go:ReserveDescriptors: operand: place >= FirstPassed+n", "A number below that was free when the place was opened, and open(2) answers the lowest."},
 }
 
-const closed = "A descriptor that is not closed by this: each is opened to be closed by execve(2), and of all from 3 on this is set once more and read back before it."
+const closed = "A descriptor that is not closed by this: each is opened to be closed by execve(2), and of all from 3 on this is set once more and read back before it. Those of a parent that stays are counted by tests."
 
 const (
 	closedInC      = "Descriptors of the constructor: each is opened to be closed by execve(2), the last rows close all from 3 on once more, and a parent that waits closes all but what it needs (close_but)."
@@ -177,6 +225,9 @@ const (
 	otherMachine   = "In a binary for x86-64, which the mutants are of, it is never reached, or always the same."
 	withLibseccomp = "Only a build with libseccomp gets there, which is compared with this one by a test of its own."
 	closeAnswers   = "The error of a close(2) of what was just opened and used, which the kernel does not answer here: no test can make it without another call failing first."
+	noSession      = "A getsid(2) that fails answers -1, which is no process."
+	anyKind        = "The descriptor is that of a mount namespace; setns(2) with 0 takes its kind as it is."
+	newFileSystem  = "The file system is new, and nobody else has it."
 	zeroAnswer     = "Where the call fails, what it fills in stays 0, and that is asked next."
 	noReturn       = "It does not return, as the compiler was told: without it what comes is whatever the compiler has put behind it, and no behaviour of this source."
 )

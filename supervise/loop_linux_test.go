@@ -279,9 +279,7 @@ func TestStrike(t *testing.T) {
 			t.Errorf("%v: %#x, %#x, %#x were sent", c.n, a, b, d)
 		}
 		l.says(t)
-		for _, pid := range []int{one, two, three} {
-			l.proc.prior = append(l.proc.prior, pid)
-		}
+		l.proc.prior = append(l.proc.prior, one, two, three)
 		if l.strike(int(c.n), c.hup, 0, 0) {
 			t.Error("somebody is left of those that were there before")
 		}

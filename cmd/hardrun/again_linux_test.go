@@ -17,6 +17,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/hardrun/hardrun/cgroup"
 	"github.com/hardrun/hardrun/launcher"
 	"github.com/hardrun/hardrun/ns"
 	"github.com/hardrun/hardrun/row"
@@ -31,6 +32,10 @@ const (
 	startWord  = "start-again"          // a second start from the beginning
 	failWord   = "start-badly"          // a second start that fails
 	oddWord    = "oddly"                // a start from a state that is not the usual one
+	launchWord = "launch"               // hardrun, with the words behind it
+	partWord   = "part-of-a-service"    // a function of partsOf, with a directory
+	spawnWord  = "spawn"                // one of spawnCases
+	logWord    = "log"                  // rows that log
 	nobody     = 65534
 	againStart = "HARDRUN_AGAIN="
 )
@@ -55,6 +60,15 @@ func runChild(words []string) {
 		runFailing(words[1])
 	case oddWord:
 		runOddly(words)
+	case launchWord:
+		os.Exit(run(words[1:]))
+	case partWord:
+		partsOf[words[1]](words[2])
+		os.Exit(0)
+	case spawnWord:
+		runSpawn(words[1])
+	case logWord:
+		runLogged(words[1:])
 	}
 }
 
@@ -385,6 +399,7 @@ var userCases = []struct {
 	{"nothing is read back", rootUID, rootGID, true, &lie{unix.SYS_READ, 2, 4095, 0}, "setgroups: read: input/output error"},
 	{"execveat fails", rootUID, rootGID, true, &lie{unix.SYS_EXECVEAT, every, 0, uint32(unix.EACCES)}, "execveat: permission denied"},
 	{"a descriptor is not kept", rootUID, rootGID, true, &lie{unix.SYS_FCNTL, 1, unix.F_SETFD, 0}, "fcntl(F_SETFD): input/output error"},
+	{"a descriptor cannot be read back", rootUID, rootGID, true, &lie{unix.SYS_FCNTL, 1, unix.F_GETFD, uint32(unix.EPERM)}, "fcntl(F_SETFD): operation not permitted"},
 	{"the name is not read back", rootUID, rootGID, true, &lie{unix.SYS_READLINKAT, 3, 63, 0}, "readlinkat: input/output error"},
 }
 
@@ -690,6 +705,8 @@ var failures = []struct {
 }{
 	{"memfd_create", launcher.Start{Init: true}, false, lie{unix.SYS_MEMFD_CREATE, every, 0, uint32(unix.EPERM)}, 203, "start again: memfd_create: operation not permitted"},
 	{"memfd_create", launcher.Start{PIDNS: true}, false, lie{unix.SYS_MEMFD_CREATE, every, 0, uint32(unix.EPERM)}, 226, "start again: memfd_create: operation not permitted"},
+	{"memfd_create", launcher.Start{UserNS: &ns.UserMaps{}}, false, lie{unix.SYS_MEMFD_CREATE, every, 0, uint32(unix.EPERM)}, 226, "start again: memfd_create: operation not permitted"},
+	{"control groups", launcher.Start{Init: true, Homes: make([]*cgroup.Home, 99)}, false, lie{unix.SYS_IOPL, every, 0, 0}, 219, "start again: more control groups than one launch can have"},
 	{"seals", launcher.Start{Init: true}, false, lie{unix.SYS_FCNTL, 1, unix.F_ADD_SEALS, uint32(unix.EPERM)}, 203, "start again: fcntl(F_ADD_SEALS): operation not permitted"},
 	{
 		"seals that are none",

@@ -296,8 +296,9 @@ func (s *service) stop(fd int, environ []string) int {
 	if err != nil {
 		say("--do=stop: " + launcher.Reason(err))
 		status = max(status, 1)
+	} else {
+		s.clean = append(s.clean, shared.remove)
 	}
-	s.clean = append(s.clean, shared.remove)
 	if failed := max(s.objects(), s.end(s.clean)); failed != 0 {
 		status = max(status, 1)
 	}

@@ -20,7 +20,9 @@ func launch(args []string) int {
 		unpin()
 		return help()
 	}
-	if len(in.command) == 0 && in.unit == nil {
+	starts := len(in.command) > 0 || in.named() || in.errand != nil ||
+		in.unit != nil && (in.policy.Do.Set || len(in.policy.Service.Commands[policy.ExecStart].Items) > 0)
+	if !starts {
 		code := usage("a command is missing")
 		hint("hardrun [OPTION]... [--] COMMAND [ARG]..., or hardrun --help")
 		return code

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hardrun/hardrun/policy"
@@ -19,6 +20,9 @@ type option struct {
 	row           *policy.Directive
 	dashed, value string
 }
+
+// loaded are the options that say what units and drop-ins are, or how they are read.
+var loaded = [...]string{"Unit", "UnitPath", "Unknown", "DropIn"}
 
 // invocation is a command line: the policy it asks for, and the command.
 type invocation struct {
@@ -106,7 +110,7 @@ func parse(args []string, extra func(in *invocation, name, value string, has boo
 			}
 		}
 		given = append(given, option{d, dashed, value})
-		loads = loads || d != nil && d.Own && (d.Name == "Unit" || d.Name == "DropIn")
+		loads = loads || d != nil && d.Own && slices.Contains(loaded[:], d.Name)
 	}
 	if loads || commandFD() > 0 { // what a unit says comes first, wherever it is named: options are stronger
 		if err := in.load(given); err != nil {

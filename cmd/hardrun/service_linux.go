@@ -504,7 +504,7 @@ func (s *service) supervise() int {
 	spec := supervise.Of(s.p)
 	spec.Keep = uint64(keeps(s.in))
 	spec.SkipStatus = s.p.SkipStatus.V
-	spec.Between = s.p.Init.V || s.p.PrivatePIDs.V
+	spec.Between = s.p.PrivatePIDs.V // of --init the parent is this process
 	if s.p.ReadyFD.Set {
 		spec.ReadyFD = s.p.ReadyFD.V
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"reflect"
 	"testing"
+
+	"github.com/hardrun/hardrun/policy"
 )
 
 // fill gives every field of a value something of its own, so that one which is not handed
@@ -83,5 +85,53 @@ func TestErrand(t *testing.T) {
 	}
 	if _, err := hear(append(b, 0)); err == nil {
 		t.Error("a byte too many was taken")
+	}
+}
+
+// A count that cannot be, and a command that is in no list, are refused.
+func TestErrandBroken(t *testing.T) {
+	good := func(t *teller) { // all of an errand without a unit, behind its command
+		t.number(-1)
+		t.bool(false)
+		t.number(-1)
+		t.text("")
+		t.bool(false)
+		t.texts(nil)
+		t.number(0)
+		for range 4 {
+			t.number(-1)
+		}
+		t.text("")
+		t.bool(false)
+		t.number(0)
+		t.number(0)
+		t.bool(false)
+		t.text("")
+	}
+	for _, tt := range []struct {
+		name string
+		tell func(t *teller)
+		ok   bool
+	}{
+		{"the first list", func(t *teller) { t.bool(false); t.number(0); t.number(0); good(t) }, true},
+		{"the last list", func(t *teller) { t.bool(false); t.number(len(policy.ExecNames) - 1); t.number(0); good(t) }, true},
+		{"behind the last list", func(t *teller) { t.bool(false); t.number(len(policy.ExecNames)); t.number(0); good(t) }, false},
+		{"before the first list", func(t *teller) { t.bool(false); t.number(-1); t.number(0); good(t) }, false},
+		{"a count that is negative", func(t *teller) {
+			t.bool(true)
+			t.b = append(t.b, make([]byte, 4)...) // no names
+			t.number(-1)
+		}, false},
+		{"a count beyond the end", func(t *teller) {
+			t.bool(true)
+			t.b = append(t.b, make([]byte, 4)...)
+			t.number(1 << 60)
+		}, false},
+	} {
+		w := &teller{}
+		tt.tell(w)
+		if o, err := hear(w.b); (err == nil) != tt.ok {
+			t.Errorf("%s: %+v, %v", tt.name, o, err)
+		}
 	}
 }

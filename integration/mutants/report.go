@@ -74,6 +74,9 @@ panics, and methods that only say what a step is (String, Mechanism, Error). A m
   hardrun does with the same fault: another verdict, another status, or another line that says why;
 - **whole**: a test of ` + "`integration`" + ` fails.
 
+What is found of a mutant is kept under its name: its file and function, the kind, and the text that is changed. What has another name
+than in the run before is tried, and with -survivors what nothing has killed.
+
 `
 }
 

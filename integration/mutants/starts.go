@@ -424,6 +424,8 @@ until [ -e /tmp/up ]; do sleep 0.003; done
 	{name: "init and a group", argv: []string{"/srv/hardrun", "--init", "--device-allow=/dev/null rw", "--user=nobody", "--", "/bin/sh", "-c", "sleep 9 & exit 5"}},
 	{name: "init that kills", argv: []string{"/srv/hardrun", "--init", "--cgroup=auto", "--kill-mode=control-group", "--user=nobody", "--", "/bin/sh", "-c", "setsid sleep 9 & exit 5"}},
 	{name: "init and a group given away", argv: []string{"/srv/hardrun", "--init", "--delegate", "--user=nobody", "--", "/bin/sh", "-c", `d=/sys/fs/cgroup/unified$(sed -n s/^0:://p /proc/self/cgroup); mkdir -p $d/a/b $d/c; sleep 9 & echo $! >$d/a/b/cgroup.procs; exit 6`}},
+	{name: "init and groups that are left empty", argv: []string{"/srv/hardrun", "--init", "--delegate", "--user=nobody", "--", "/bin/sh", "-c", `d=/sys/fs/cgroup/unified$(sed -n s/^0:://p /proc/self/cgroup); mkdir -p $d/a/b $d/c && echo made; exit 6`}},
+	{name: "init that may not remove", argv: shell(`/srv/hardrun --init --cgroup=auto --user=nobody -- /bin/sh -c 'sleep 0.3; exit 5'; echo $?; ls /sys/fs/cgroup/unified | grep hardrun`)},
 	{name: "init and signals", argv: shell(`/srv/hardrun --init --user=nobody -- /bin/sh -c 'trap "echo hup" HUP; trap "exit 9" TERM; >/tmp/up; while :; do sleep 0.01; done' & pid=$!
 until [ -e /tmp/up ]; do sleep 0.003; done
 sleep 0.05; cat /proc/$pid/comm; grep -E '^(Cap|Seccomp)' /proc/$pid/status; ls /proc/$pid/fd; kill -HUP $pid; sleep 0.1; kill -WINCH $pid; sleep 0.05; kill -TERM $pid; wait $pid; echo $?`)},

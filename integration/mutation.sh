@@ -20,7 +20,7 @@ version=v0.6.0
 packages='caps seccomp process policy unit condition exposure row nearest order dirs supervise'
 files() {
 	case $1 in
-	seccomp) echo '^backend_|^zcalls' ;;
+	seccomp) echo '^backend_|^zcalls|^gen/|^main\.go$' ;;
 	process) echo '^(chdir|file|pass|stream|way)_linux\.go$|_other\.go$|_(free|net|open)?bsd\.go$' ;;
 	dirs) echo '_(linux|other)\.go$' ;;
 	supervise) echo '_(linux|other)\.go$' ;;

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/hardrun/hardrun/integration/assurance"
 )
@@ -82,7 +81,7 @@ than in the run before is tried, and with -survivors what nothing has killed.
 
 // report prints the figures, lists what was not killed in the workspace, and with -update writes
 // the page and the record.
-func (w *workspace) report(top string, done map[string]*outcome, took time.Duration, say func(format string, args ...any)) error {
+func (w *workspace) report(top string, done map[string]*outcome, took string, say func(format string, args ...any)) error {
 	count := map[string]map[string]int{"all": {}}
 	killedBy := map[string]int{}
 	var lists [2][]string // survived, not reached
@@ -187,7 +186,7 @@ func (w *workspace) report(top string, done map[string]*outcome, took time.Durat
 		return fmt.Errorf("%d mutants were not tried: the page says so, and no record is written", all[stateUntried])
 	}
 	return (&assurance.Run{
-		Name: "mutants", Title: "Each step, read-back and check removed from the source", Command: repeat, Page: filepath.Base(document), Took: assurance.Span(took),
+		Name: "mutants", Title: "Each step, read-back and check removed from the source", Command: repeat, Page: filepath.Base(document), Took: took,
 		Figures: []assurance.Figure{
 			assurance.Share("mutants killed, of those not argued", all[stateKilled], all["mutants"]-all[stateArgued], 95),
 			assurance.Count("mutants", all["mutants"]), assurance.Count("argued", all[stateArgued]),

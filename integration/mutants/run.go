@@ -18,6 +18,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/hardrun/hardrun/integration/assurance"
 )
 
 // outcome is what became of a mutant, as it is kept.
@@ -123,7 +125,11 @@ func (w *workspace) run(top string, say func(format string, args ...any)) (err e
 	if done, err = w.results(); err != nil {
 		return err
 	}
-	return w.report(top, done, time.Since(began), say)
+	took := ""
+	if len(todo) == len(w.mutants) { // not the end of a run that goes on
+		took = assurance.Span(time.Since(began))
+	}
+	return w.report(top, done, took, say)
 }
 
 // controlEach is of how many mutants one has its trials made without it.

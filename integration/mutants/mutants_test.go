@@ -366,6 +366,14 @@ func functionText(t *testing.T, file, name string) (text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if strings.HasSuffix(file, ".c") {
+		for _, part := range strings.SplitAfter(string(source), "\n}\n") {
+			if head, _, _ := strings.Cut(part, "\n{\n"); strings.Contains(head, name+"(") {
+				text += part
+			}
+		}
+		return strings.Join(strings.Fields(text), " ")
+	}
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, path, source, parser.SkipObjectResolution)
 	if err != nil {

@@ -127,7 +127,7 @@ func TestCGroupOccupied(t *testing.T) {
 		lifePut(t, dir+"/web/sub/cgroup.procs", pid)
 	}
 	r = program{argv: placeIn(dir, hardrun, "--cgroup=web", "--", probe)}.run(t)
-	refused(t, r, 219, "--cgroup", "processes are left in it: in the groups below it")
+	refused(t, r, 219, "--cgroup", "processes are left in it: those of the groups below it")
 	equal(t, "the group", lifeInode(t, dir+"/web"), before)
 	equals(t, "processes", lifeProcs(t, dir+"/web"), pids)
 	lifePut(t, dir+"/web/cgroup.kill", "1")

@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"github.com/cilium/ebpf"
+	"github.com/hardrun/hardrun/integration/testrow"
 	"golang.org/x/sys/unix"
 )
 
@@ -150,7 +151,7 @@ func TestTreeOpen(t *testing.T) {
 			return openGroup(&tree, path+tt.path)
 		}
 		closes(t, func() {
-			says(t, onThread(try), tt.now)
+			says(t, testrow.OnThread(try), tt.now)
 			says(t, calls{unix.SYS_OPENAT2: unix.ENOSYS}.on(t, try), tt.then)
 		})
 	}

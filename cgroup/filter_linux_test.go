@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"github.com/hardrun/hardrun/integration/testrow"
 	"github.com/hardrun/hardrun/row"
 	"golang.org/x/sys/unix"
 )
@@ -31,7 +32,7 @@ func inOwnMounts(t *testing.T, f func() error) error {
 	if os.Geteuid() != 0 {
 		t.Skip("a mount namespace needs root")
 	}
-	return onThread(func() error {
+	return testrow.OnThread(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 			return os.NewSyscallError("unshare", err)
 		}

@@ -1,7 +1,6 @@
 package cgroup
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -14,8 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
+	"github.com/hardrun/hardrun/integration/testrow"
 	"github.com/hardrun/hardrun/row"
 	"golang.org/x/sys/unix"
 )
@@ -45,46 +44,20 @@ func first(call, argument uintptr) uintptr { return call | argument<<16 }
 // answer that.
 func (c calls) on(t *testing.T, f func() error) error {
 	t.Helper()
-	low := uint32(16) // of the first argument in struct seccomp_data
-	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
-		low = 20
-	}
-	is := func(n uintptr, otherwise uint8) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: uint32(n), Jf: otherwise}
-	}
-	load := func(at uint32) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: at}
-	}
-	var filter []unix.SockFilter
+	var list []testrow.Answered
 	for call, e := range c {
-		answer := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(e)}
+		a := testrow.Answered{NR: call & 0xffff, Errno: e}
 		if argument := call >> 16; argument != 0 {
-			filter = append(filter, load(0), is(call&0xffff, 3), load(low), is(argument, 1), answer)
-		} else {
-			filter = append(filter, load(0), is(call, 1), answer)
+			a.Argument, a.Value = 1, uint32(argument)
 		}
+		list = append(list, a)
 	}
-	filter = append(filter, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
-	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	return onThread(func() error {
-		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-			return err
-		}
-		if err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0, 0); err != nil {
+	return testrow.OnThread(func() error {
+		if err := testrow.AnswerAll(list...); err != nil {
 			return err
 		}
 		return f()
 	})
-}
-
-// onThread runs a function on a thread that ends with it.
-func onThread(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		done <- f()
-	}()
-	return <-done
 }
 
 // asNobody runs a function as a user who owns nothing.
@@ -93,7 +66,7 @@ func asNobody(t *testing.T, f func() error) error {
 	if os.Geteuid() != 0 {
 		t.Skip("only root becomes another user")
 	}
-	return onThread(func() error {
+	return testrow.OnThread(func() error {
 		if _, _, e := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), 65534, ^uintptr(0)); e != 0 {
 			return e
 		}
@@ -809,7 +782,7 @@ func TestJoined(t *testing.T) {
 	}
 	// A thread that is not the first has another number.
 	fd, dir := filesDir(t, nil)
-	says(t, onThread(func() error {
+	says(t, testrow.OnThread(func() error {
 		tid := strconv.Itoa(unix.Gettid())
 		own := []byte(tid + "\n")
 		if err := errors.Join(os.WriteFile(dir+"/tasks", own, 0o644), os.WriteFile(dir+"/cgroup.procs", own, 0o644)); err != nil {

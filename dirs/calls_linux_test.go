@@ -1,17 +1,15 @@
 package dirs
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-	"unsafe"
 
+	"github.com/hardrun/hardrun/integration/testrow"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,53 +26,26 @@ type call struct {
 // answer that.
 func with(t *testing.T, f func() error, calls ...call) error {
 	t.Helper()
-	low := uint32(16) // of the first argument in struct seccomp_data
-	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
-		low = 20
-	}
-	is := func(value uint32, otherwise uint8) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: value, Jf: otherwise}
-	}
-	load := func(at uint32) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: at}
-	}
-	var filter []unix.SockFilter
-	for _, c := range calls {
-		answer := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(c.e)}
-		if c.argument == 0 {
-			filter = append(filter, load(0), is(uint32(c.number), 1), answer)
-		} else {
-			filter = append(filter, load(0), is(uint32(c.number), 3), load(low+8*uint32(c.argument)), is(c.value, 1), answer)
+	list := make([]testrow.Answered, len(calls))
+	for i, c := range calls {
+		list[i] = testrow.Answered{NR: c.number, Errno: c.e, Argument: c.argument, Value: c.value}
+		if c.argument > 0 {
+			list[i].Argument++ // from 0 on here
 		}
 	}
-	filter = append(filter, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
-	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	return onThread(func() error {
-		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-			return err
-		}
-		if err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0, 0); err != nil {
+	return testrow.OnThread(func() error {
+		if err := testrow.AnswerAll(list...); err != nil {
 			return err
 		}
 		return f()
 	})
 }
 
-// onThread runs a function on a thread that ends with it.
-func onThread(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		done <- f()
-	}()
-	return <-done
-}
-
 // inOwnMounts runs a function on a thread whose mounts are its own.
 func inOwnMounts(t *testing.T, f func() error) error {
 	t.Helper()
 	requireRoot(t)
-	return onThread(func() error {
+	return testrow.OnThread(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 			return os.NewSyscallError("unshare", err)
 		}

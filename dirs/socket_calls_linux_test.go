@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hardrun/hardrun/integration/testrow"
 	"golang.org/x/sys/unix"
 )
 
@@ -419,7 +420,7 @@ func TestBindOwner(t *testing.T) {
 // Root and who runs this are trusted, and nobody else.
 func TestTrusted(t *testing.T) {
 	requireRoot(t)
-	ok(t, onThread(func() error {
+	ok(t, testrow.OnThread(func() error {
 		if _, _, e := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), 33, ^uintptr(0)); e != 0 {
 			return e
 		}

@@ -3,6 +3,7 @@ package testrow
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -103,15 +104,41 @@ func Work(p *row.Program, lie func(i int) bool) error {
 	return nil
 }
 
+// An Answered call is not made, and answers an error, or 0 as if it had been made.
+type Answered struct {
+	NR    uintptr
+	Errno unix.Errno
+	// Argument is which of its arguments must have that value in its low half, from 1 on; 0 for none.
+	Argument int
+	Value    uint32
+}
+
 // Answer lets the kernel answer a call on this thread with an error from now on, as an older kernel or an outer filter does;
 // with 0 the call is not made and has succeeded. The thread must be one of OnThread.
-func Answer(nr uintptr, errno unix.Errno) error {
-	code := []unix.SockFilter{
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the number of the call, seccomp(2)
-		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: uint32(nr), Jf: 1},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(errno)},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+func Answer(nr uintptr, errno unix.Errno) error { return AnswerAll(Answered{NR: nr, Errno: errno}) }
+
+// AnswerAll is Answer for several calls, of which the first that fits answers.
+func AnswerAll(calls ...Answered) error {
+	low := uint32(16) // of the first argument, seccomp(2)
+	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
+		low = 20
 	}
+	load := func(at uint32) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: at}
+	}
+	is := func(value uint32, otherwise uint8) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: value, Jf: otherwise}
+	}
+	var code []unix.SockFilter
+	for _, c := range calls {
+		answer := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(c.Errno)}
+		if c.Argument == 0 {
+			code = append(code, load(0), is(uint32(c.NR), 1), answer)
+		} else {
+			code = append(code, load(0), is(uint32(c.NR), 3), load(low+8*uint32(c.Argument-1)), is(c.Value, 1), answer)
+		}
+	}
+	code = append(code, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl(PR_SET_NO_NEW_PRIVS): %w", err)
 	}
